@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every message between our processes, once. All numbers are in host byte order: both ends are the
+ * same build on the same machine. Reserved fields are zero.
+ *
+ *	collector -> symbolizer		answer
+ *	MSG_IDENTIFY			MSG_IDENTIFY_OK or MSG_FAILED
+ *	MSG_SYMBOLIZE			MSG_SYMBOLIZE_OK or MSG_FAILED
+ *
+ * One question is under way at a time. The symbolizer's socket is its descriptor
+ * IPC_SYMBOLIZER_FD; it ends when the stream does.
+ */
+#ifndef IPC_MESSAGES_H
+#define IPC_MESSAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define IPC_SYMBOLIZER_FD 3
+
+enum msg_type {
+	MSG_IDENTIFY = 1,
+	MSG_IDENTIFY_OK,
+	MSG_SYMBOLIZE,
+	MSG_SYMBOLIZE_OK,
+	MSG_FAILED,
+	MSG_MAX
+};
+
+/* NT_GNU_BUILD_ID is 20 bytes almost everywhere; lld and mold can make 32. Longer ones are cut. */
+#define BUILD_ID_MAX 32
+
+struct msg_build_id {
+	uint32_t size; /* bytes used; 0 = the file has none */
+	uint8_t bytes[BUILD_ID_MAX];
+};
+
+/*
+ * MSG_IDENTIFY: one descriptor, a file open for reading; no payload. "What is this file, and where
+ * may the rest of its debug information be?"
+ */
+struct msg_identity {
+	struct msg_build_id build_id;
+	uint32_t has_dwarf;  /* 1 where the file itself holds .debug_info */
+	uint32_t has_symtab; /* 1 where the file itself holds .symtab */
+	/* .gnu_debuglink: base name of the separate debug file, escaped by nobody yet: it is
+	 * refused unless it is a plain file name. Empty = none. */
+	char debuglink[256];
+	uint32_t debuglink_crc; /* zlib CRC-32 of that whole file */
+	uint32_t reserved;
+	/* .gnu_debugaltlink (dwz): the shared supplementary file's build id and path. */
+	struct msg_build_id alt_build_id;
+	char alt_path[1024];
+};
+
+/*
+ * MSG_SYMBOLIZE: names the code at N_ADDRS file offsets, sorted ascending, each once. Descriptors:
+ * the file, then the separate debug file if HAS_DEBUG, then the dwz file if HAS_ALT. A debug file
+ * whose build id (or, where neither has one, whose CRC) does not fit is ignored and said in the
+ * answer. Payload: this header, then uint64_t offs[n_addrs].
+ */
+struct msg_symbolize {
+	uint32_t n_addrs;
+	uint32_t has_debug;
+	uint32_t has_alt;
+	uint32_t reserved;
+};
+
+#define SYMBOLIZE_ADDRS_MAX (1u << 20)
+
+enum symbol_source {
+	SYMBOL_SOURCE_NONE, /* no name: the address has no frames */
+	SYMBOL_SOURCE_DWARF,
+	SYMBOL_SOURCE_SYMTAB, /* .symtab or .dynsym */
+	SYMBOL_SOURCE_MAX
+};
+
+/*
+ * MSG_SYMBOLIZE_OK. Payload: this header, then, each at an offset that is a multiple of 8,
+ *
+ *	struct msg_symbol_addr addrs[n_addrs]		in the order of the question
+ *	struct msg_symbol_frame frames[n_frames]
+ *	struct msg_symbol_function functions[n_functions]
+ *	char strings[n_string_bytes]			NUL-terminated; string 0 is ""
+ *
+ * msg_symbols__check() of symbols.h proves that every number is in range.
+ */
+struct msg_symbols {
+	uint32_t n_addrs;
+	uint32_t n_frames;
+	uint32_t n_functions;
+	uint32_t n_string_bytes;
+	uint32_t debug_ignored; /* 1 = a debug file came along and did not fit */
+	uint32_t reserved;
+};
+
+struct msg_symbol_addr {
+	uint64_t
+	    vaddr; /* the address in the ELF file's own terms; the offset itself where unmapped */
+	uint32_t first_frame; /* innermost first: frames[first_frame .. + n_frames) */
+	uint16_t n_frames;    /* 0 = no name */
+	uint16_t source;      /* enum symbol_source */
+};
+
+struct msg_symbol_frame {
+	uint32_t function;
+	uint32_t line; /* 0 = unknown */
+};
+
+struct msg_symbol_function {
+	uint32_t name;	      /* offset in strings: demangled */
+	uint32_t system_name; /* linkage name */
+	uint32_t filename;    /* 0 = unknown; absolute where the compilation directory is known */
+	uint32_t start_line;  /* declaration line; 0 = unknown */
+};
+
+/* MSG_FAILED: the file could not be used; nothing else is wrong. Payload: this. */
+struct msg_failed {
+	int32_t error; /* -errno that comes closest, e.g. -ENOEXEC for a file that is not ELF */
+	char text[252];
+};
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/ipc/symbols.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+static uint64_t align8(uint64_t off)
+{
+	return (off + 7) & ~7ull;
+}
+
+struct symbols_layout symbols_layout(const struct msg_symbols *h)
+{
+	struct symbols_layout l;
+
+	l.addrs = align8(sizeof(*h));
+	l.frames = align8(l.addrs + (uint64_t)h->n_addrs * sizeof(struct msg_symbol_addr));
+	l.functions = align8(l.frames + (uint64_t)h->n_frames * sizeof(struct msg_symbol_frame));
+	l.strings =
+	    align8(l.functions + (uint64_t)h->n_functions * sizeof(struct msg_symbol_function));
+	l.end = l.strings + h->n_string_bytes;
+	return l;
+}
+
+static bool addrs_valid(const struct symbols_view *v)
+{
+	for (uint32_t i = 0; i < v->header->n_addrs; i++) {
+		const struct msg_symbol_addr *a = &v->addrs[i];
+
+		if ((uint64_t)a->first_frame + a->n_frames > v->header->n_frames)
+			return false;
+		if (a->source >= SYMBOL_SOURCE_MAX)
+			return false;
+		if ((a->source == SYMBOL_SOURCE_NONE) != (a->n_frames == 0))
+			return false;
+	}
+	return true;
+}
+
+static bool functions_valid(const struct symbols_view *v)
+{
+	uint32_t n = v->header->n_string_bytes;
+
+	for (uint32_t i = 0; i < v->header->n_functions; i++) {
+		const struct msg_symbol_function *f = &v->functions[i];
+
+		if (f->name >= n || f->system_name >= n || f->filename >= n)
+			return false;
+	}
+	return true;
+}
+
+int symbols_view__init(struct symbols_view *ret, const void *payload, size_t n, uint32_t n_addrs)
+{
+	const char *p = payload;
+	struct symbols_view v = {.header = payload};
+	struct symbols_layout l;
+
+	if (n < sizeof(*v.header) || v.header->n_addrs != n_addrs)
+		return -EBADMSG;
+	l = symbols_layout(v.header);
+	if (l.end != n || v.header->n_string_bytes == 0 || p[l.strings] || p[n - 1])
+		return -EBADMSG;
+	v.addrs = (const void *)(p + l.addrs);
+	v.frames = (const void *)(p + l.frames);
+	v.functions = (const void *)(p + l.functions);
+	v.strings = p + l.strings;
+	for (uint32_t i = 0; i < v.header->n_frames; i++)
+		if (v.frames[i].function >= v.header->n_functions)
+			return -EBADMSG;
+	if (!addrs_valid(&v) || !functions_valid(&v))
+		return -EBADMSG;
+	*ret = v;
+	return 0;
+}
