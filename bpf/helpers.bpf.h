@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one header to swap for compiling the unwinder natively: in BPF the kernel's helpers, in user
+ * space the functions of the same names in unwind_native.h, which the includer's path provides.
+ */
+#ifndef HELPERS_BPF_H
+#define HELPERS_BPF_H
+
+#ifdef __bpf__
+#include <linux/bpf.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <bpf/bpf_helpers.h>
+#else
+#include "unwind_native.h"
+#endif
+
+#endif

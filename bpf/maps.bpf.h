@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The maps of the sampler. None grows after the start; sizes marked (set at load) are set once, in
+ * daemon/collector/sampler.c. */
+#ifndef MAPS_BPF_H
+#define MAPS_BPF_H
+
+#include "bpf/cprofd_abi.h"
+#include "bpf/helpers.bpf.h"
+
+struct sample_scratch {
+	struct sample_record record;
+	abi_u64 frames[SAMPLE_FRAMES_MAX];
+};
+
+/*
+ * counters: writer each CPU's program, its own entry; reader the collector through a shared
+ * mapping. Key: CPU number. Size: possible CPUs (set at load).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, abi_u32);
+	__type(value, struct cpu_counters);
+} counters SEC(".maps");
+
+/*
+ * scratch: where a sample is put together, since it is larger than a BPF stack. Written and read by
+ * the program only. Key: 0. 9 KiB a CPU.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, abi_u32);
+	__type(value, struct sample_scratch);
+} scratch SEC(".maps");
+
+/* One ring buffer; the size here is only the template's. */
+struct sample_ring {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096);
+};
+
+/*
+ * rings: from the program to the collector, which drains them on a timer. Key: shard, CPU &
+ * ring_mask, so that a ring's lock is shared by few CPUs. The collector puts the rings in before it
+ * attaches. A full ring loses the sample and counts it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, RINGS_MAX);
+	__type(key, abi_u32);
+	__array(values, struct sample_ring);
+} rings SEC(".maps");
+
+/*
+ * targets: thread groups that are wanted, with FILTER_TARGETS. Writer the collector before it
+ * attaches, reader the program. Key: tgid. Full: the collector refuses the command line.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, TARGETS_MAX);
+	__type(key, abi_u32);
+	__type(value, abi_u8);
+} targets SEC(".maps");
+
+#endif
