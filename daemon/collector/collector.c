@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/collector.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "daemon/collector/objects.h"
+#include "daemon/collector/processes.h"
+#include "daemon/collector/sideband.h"
+#include "daemon/collector/timeline.h"
+#include "daemon/collector/window.h"
+#include "daemon/opener/opener.h"
+
+/* A sample that was kept but is not here so long after its window's end will never come. */
+#define STRAGGLER_NS (2 * NSEC_PER_SEC)
+
+struct collector {
+	struct sampler *sampler;
+	struct sideband *sideband;
+	struct timeline *timeline;
+	struct objects *objects;
+	struct processes *processes;
+	struct finisher *finisher;
+	const uint32_t *targets; /* borrowed */
+	size_t n_targets;
+
+	struct window *current;
+	struct window *closing; /* ended, but some of its samples are still on the way; or NULL */
+	uint64_t started_ns;	/* CLOCK_MONOTONIC, of the current window */
+	uint64_t cut_ns;	/* when the closing one ended */
+	uint32_t *cut_seq;	/* by CPU: first sample of the current window */
+	struct sampler_ticks *ticks; /* by index of CPU: at the start of the current window */
+	size_t n_submitted;	     /* windows at the finisher */
+	uint64_t reaped_ns;
+	bool resync; /* events were lost */
+};
+
+DEFINE_CLEANUP(struct collector *, collector__free);
+
+static void on_symbolizer_started(void *ctx, uint32_t tgid)
+{
+	struct collector *c = ctx;
+
+	sampler__set_helper(c->sampler, tgid);
+}
+
+static int new_parts(struct collector *c)
+{
+	int r = timeline__new(&c->timeline);
+
+	if (r == 0)
+		r = objects__new(&c->objects);
+	if (r == 0)
+		r = processes__new(&c->processes, c->objects);
+	if (r < 0)
+		return r;
+	c->cut_seq = calloc(sampler__n_possible_cpus(c->sampler), sizeof(*c->cut_seq));
+	c->ticks = calloc(sampler__n_cpus(c->sampler), sizeof(*c->ticks));
+	return c->cut_seq && c->ticks ? 0 : -ENOMEM;
+}
+
+static int open_sideband(struct collector *c, char *why, size_t why_size)
+{
+	unsigned n = sampler__n_cpus(c->sampler);
+	cleanup_free unsigned *cpus = calloc(n, sizeof(*cpus));
+
+	if (!cpus)
+		return -ENOMEM;
+	for (unsigned i = 0; i < n; i++)
+		cpus[i] = sampler__cpu(c->sampler, i);
+	return sideband__new(&c->sideband, cpus, n, why, why_size);
+}
+
+int collector__new(struct collector **ret, const struct sampler_options *sampling,
+		   const struct finisher_options *finishing, char *why, size_t why_size)
+{
+	_cleanup_(collector__freep) struct collector *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->targets = sampling->targets;
+	c->n_targets = sampling->n_targets;
+	r = sampler__new(&c->sampler, sampling, why, why_size);
+	if (r == 0)
+		r = new_parts(c);
+	if (r == 0)
+		r = open_sideband(c, why, why_size);
+	if (r < 0)
+		return r;
+	r = finisher__new(&c->finisher, finishing, on_symbolizer_started, c);
+	if (r < 0) {
+		snprintf(why, why_size, "starting %s: %s", finishing->symbolizer, strerror(-r));
+		return r;
+	}
+	*ret = steal_ptr(c);
+	return 0;
+}
+
+struct collector *collector__free(struct collector *c)
+{
+	if (!c)
+		return NULL;
+	finisher__free(c->finisher);
+	window__free(c->current);
+	window__free(c->closing);
+	sampler__free(c->sampler);
+	sideband__free(c->sideband);
+	processes__free(c->processes);
+	objects__free(c->objects);
+	timeline__free(c->timeline);
+	free(c->cut_seq);
+	free(c->ticks);
+	free(c);
+	return NULL;
+}
+
+static int new_window(struct collector *c, uint64_t start_ns)
+{
+	c->started_ns = clock_ns(CLOCK_MONOTONIC);
+	return window__new(&c->current, c->objects, start_ns, sampler__period_ns(c->sampler));
+}
+
+int collector__start(struct collector *c)
+{
+	/* Events are on already and ticks come before the scan: what happens during the scan is
+	 * told by events, and the first samples wait in the rings. */
+	int r = new_window(c, clock_ns(CLOCK_REALTIME));
+
+	if (r == 0)
+		r = sampler__start(c->sampler);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < c->n_targets && r == 0; i++)
+		r = processes__scan(c->processes, c->targets[i]);
+	return c->n_targets ? r : processes__scan_all(c->processes);
+}
+
+size_t collector__fds(const struct collector *c, int fds[3])
+{
+	fds[0] = sampler__fd(c->sampler);
+	fds[1] = sideband__fd(c->sideband);
+	fds[2] = finisher__fd(c->finisher);
+	return 3;
+}
+
+/* ---- samples and events
+ * ----------------------------------------------------------------------- */
+
+/* Pins the file of a mapping that a sample was just placed in, while its process is likely to
+ * live. */
+static int pin_object(const struct process *p, const struct mapping *m)
+{
+	struct object *o = m->object;
+	struct opener_mapping wanted = {
+	    .tgid = p->tgid,
+	    .start_ns = p->start_ns,
+	    .start = m->start,
+	    .end = m->end,
+	    .path = o->id.path,
+	    .dev = o->id.dev,
+	    .ino = o->id.ino,
+	    .has_build_id = o->id.build_id.size > 0,
+	};
+	int r;
+
+	if (o->kind != OBJECT_FILE || o->open == OBJECT_OPEN)
+		return 0;
+	r = opener_open_mapping(&wanted, &o->fd);
+	o->open = r == OPENER_OK ? OBJECT_OPEN : OBJECT_ABSENT;
+	return r < 0 ? r : 0;
+}
+
+static int on_sample(void *ctx, const struct sample_record *s)
+{
+	struct collector *c = ctx;
+	struct window *w = c->current;
+	struct process *p;
+	size_t known;
+	int r;
+
+	if (c->closing && (int32_t)(s->seq - c->cut_seq[s->cpu]) < 0)
+		w = c->closing;
+	known = w->n_frames;
+	r = processes__of_sample(c->processes, s, &p);
+	if (r == 0)
+		r = window__add(w, p, s);
+	for (; r == 0 && known < w->n_frames; known++)
+		if (w->frames[known].mapping)
+			r = pin_object(p, w->frames[known].mapping);
+	return r;
+}
+
+static int on_event(void *ctx, const struct sideband_event *ev)
+{
+	struct collector *c = ctx;
+
+	switch (ev->type) {
+	case SIDEBAND_KSYMBOL:
+		finisher__kernel_changed(c->finisher);
+		return 0;
+	case SIDEBAND_LOST:
+		c->resync = true;
+		return 0;
+	default:
+		return processes__apply(c->processes, ev);
+	}
+}
+
+static int take_sample(void *ctx, const struct sample_record *record, size_t size)
+{
+	struct collector *c = ctx;
+
+	if (record->cpu >= sampler__n_possible_cpus(c->sampler))
+		return -EBADMSG;
+	return timeline__add_sample(c->timeline, record, size);
+}
+
+static int take_event(void *ctx, const struct sideband_event *event)
+{
+	struct collector *c = ctx;
+
+	return timeline__add_event(c->timeline, event);
+}
+
+/* Drains the rings and counts everything that is older than UNTIL_NS. */
+static int drain(struct collector *c, uint64_t until_ns)
+{
+	static const struct timeline_ops ops = {.on_sample = on_sample, .on_event = on_event};
+	int r = sampler__drain(c->sampler, take_sample, c);
+
+	if (r >= 0)
+		r = sideband__drain(c->sideband, take_event, c);
+	if (r >= 0)
+		r = timeline__replay(c->timeline, until_ns, &ops, c);
+	if (r >= 0 && c->resync) {
+		c->resync = false;
+		r = processes__resync(c->processes, clock_ns(CLOCK_MONOTONIC));
+	}
+	return r;
+}
+
+/* ---- windows
+ * ---------------------------------------------------------------------------------- */
+
+static void add_ticks(struct sampler_ticks *sum, const struct sampler_ticks *from,
+		      const struct sampler_ticks *to)
+{
+	sum->expected += to->expected - from->expected;
+	sum->kept += to->kept - from->kept;
+	sum->idle += to->idle - from->idle;
+	sum->filtered += to->filtered - from->filtered;
+	sum->missed += to->missed - from->missed;
+	for (unsigned i = 0; i < LOST_MAX; i++)
+		sum->lost[i] += to->lost[i] - from->lost[i];
+}
+
+/*
+ * Ends the current window here and now: each CPU's count of samples says which of those that are
+ * still on the way belong to it, so that its account is exact.
+ */
+static void cut(struct collector *c)
+{
+	c->cut_ns = clock_ns(CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < sampler__n_cpus(c->sampler); i++) {
+		struct sampler_ticks now;
+
+		sampler__read_ticks(c->sampler, i, &now);
+		c->cut_seq[sampler__cpu(c->sampler, i)] = (uint32_t)now.kept;
+		add_ticks(&c->current->ticks, &c->ticks[i], &now);
+		c->ticks[i] = now;
+	}
+	c->closing = steal_ptr(c->current);
+	c->closing->duration_ns = c->cut_ns - c->started_ns;
+}
+
+/* Hands the closing window over once it has all its samples. */
+static int settle(struct collector *c, uint64_t now_ns)
+{
+	struct window *w = c->closing;
+	int r;
+
+	if (!w || (w->n_samples < w->ticks.kept && now_ns < c->cut_ns + STRAGGLER_NS))
+		return 0;
+	if (w->n_samples < w->ticks.kept) {
+		w->ticks.missed += w->ticks.kept - w->n_samples;
+		w->ticks.kept = w->n_samples;
+	}
+	r = window__close(w, w->duration_ns);
+	if (r < 0)
+		return r;
+	finisher__submit(c->finisher, steal_ptr(c->closing));
+	c->n_submitted++;
+	return 0;
+}
+
+int collector__pump(struct collector *c)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int r = drain(c, now - TIMELINE_SLACK_NS);
+
+	if (r == 0)
+		r = settle(c, now);
+	if (r == 0 && now - c->reaped_ns > NSEC_PER_SEC) {
+		processes__reap(c->processes, now);
+		c->reaped_ns = now;
+	}
+	return r;
+}
+
+bool collector__ready(const struct collector *c)
+{
+	return !c->closing && finisher__ready(c->finisher);
+}
+
+bool collector__rotate(struct collector *c, uint64_t start_ns, int *ret_error)
+{
+	*ret_error = 0;
+	if (!collector__ready(c))
+		return false;
+	cut(c);
+	*ret_error = new_window(c, start_ns);
+	return *ret_error == 0;
+}
+
+int collector__stop(struct collector *c)
+{
+	int r = sampler__stop(c->sampler);
+
+	assert(collector__ready(c));
+	if (r < 0)
+		return r;
+	cut(c);
+	/* The events are off, so everything there is can be read at once. */
+	r = drain(c, UINT64_MAX);
+	return r < 0 ? r : settle(c, UINT64_MAX);
+}
+
+bool collector__take_report(struct collector *c, struct report *ret)
+{
+	struct window *w;
+
+	if (!finisher__take(c->finisher, &w, ret))
+		return false;
+	window__free(w);
+	c->n_submitted--;
+	return true;
+}
+
+bool collector__finishing(const struct collector *c)
+{
+	return c->n_submitted > 0;
+}
+
+uint64_t collector__n_samples(const struct collector *c)
+{
+	return c->current ? c->current->n_samples : 0;
+}
+
+uint64_t collector__n_lost(struct collector *c)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < sampler__n_cpus(c->sampler); i++) {
+		struct sampler_ticks t;
+
+		sampler__read_ticks(c->sampler, i, &t);
+		n += t.missed;
+		for (unsigned k = 0; k < LOST_MAX; k++)
+			n += t.lost[k];
+	}
+	return n;
+}

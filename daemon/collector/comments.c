@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/comments.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+#include "base/util.h"
+
+static const char *const lost_names[LOST_MAX] = {
+    [LOST_RING_FULL] = "ring_full",
+    [LOST_NO_SCRATCH] = "no_scratch",
+};
+
+char *comments_ticks(char *out, size_t size, const struct sampler_ticks *t)
+{
+	uint64_t lost = t->missed;
+	size_t n;
+
+	for (unsigned i = 0; i < LOST_MAX; i++)
+		lost += t->lost[i];
+	n = (size_t)snprintf(out, size,
+			     "expected=%" PRIu64 " kept=%" PRIu64 " idle=%" PRIu64
+			     " filtered=%" PRIu64 " lost=%" PRIu64,
+			     t->expected, t->kept, t->idle, t->filtered, lost);
+	for (unsigned i = 0; i < LOST_MAX && n < size; i++)
+		if (t->lost[i])
+			n += (size_t)snprintf(out + n, size - n, " lost.%s=%" PRIu64, lost_names[i],
+					      t->lost[i]);
+	/* Ticks that never reached the program: the host took the CPU away, or BPF was busy on
+	 * it. */
+	if (t->missed && n < size)
+		snprintf(out + n, size - n, " lost.missed=%" PRIu64, t->missed);
+	return out;
+}
+
+__attribute__((format(printf, 2, 3))) static void add(struct comments *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (c->n == COMMENTS_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(c->lines[c->n], sizeof(c->lines[0]), fmt, ap);
+	va_end(ap);
+	c->pointers[c->n] = c->lines[c->n];
+	c->n++;
+}
+
+void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
+		    uint64_t n_rooted, uint32_t frequency_hz, const char *event)
+{
+	const uint64_t *by = named->n_frames_by_source;
+	struct utsname uts = {0};
+	char ticks[256];
+
+	c->n = 0;
+	uname(&uts);
+	add(c, "cprofd %s on %s, Linux %s %s", CPROFD_VERSION, uts.nodename, uts.release,
+	    uts.machine);
+	add(c, "sampling: %s at %" PRIu32 " Hz", event, frequency_hz);
+	add(c, "samples: %s", comments_ticks(ticks, sizeof(ticks), &w->ticks));
+	add(c, "stacks: rooted=%" PRIu64 " of %" PRIu64 " samples (%.2f%%)", n_rooted, w->n_samples,
+	    w->n_samples ? 100.0 * (double)n_rooted / (double)w->n_samples : 100.0);
+	add(c,
+	    "names: dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64 " none=%" PRIu64
+	    " (distinct frames)",
+	    by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_NONE]);
+	if (named->n_absent_objects || named->n_bad_objects)
+		add(c, "files: absent=%u unusable=%u", named->n_absent_objects,
+		    named->n_bad_objects);
+	if (named->kernel_hidden)
+		add(c, "kernel names: none, %s", named->kernel_hidden);
+	if (w->n_overflow)
+		add(c,
+		    "overflow: %" PRIu64
+		    " samples without their stacks, more than one window holds",
+		    w->n_overflow);
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/naming.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "base/util.h"
+#include "daemon/collector/kallsyms.h"
+#include "daemon/collector/vdso.h"
+#include "daemon/opener/opener.h"
+
+/* What we know of an object that has been asked about. */
+struct object_state {
+	uint64_t serial;
+	struct msg_build_id build_id;
+	bool bad; /* the symbolizer cannot read it, or died of it: never asked about again */
+};
+
+/* Objects remembered; at the limit all are forgotten and asked about once more. */
+#define OBJECT_STATES_MAX 8192
+
+/* A frame whose name is not known yet. */
+struct miss {
+	uint32_t frame;
+	uint32_t object; /* place in the window's objects */
+	uint64_t off;
+};
+
+struct naming {
+	struct symbolizer_client *client;
+	struct names *names;
+	struct object_state *states;
+	size_t n_states, cap_states;
+	struct hindex state_index;
+
+	struct kallsyms *kallsyms; /* NULL = not read, or hidden */
+	const char *kernel_hidden;
+	atomic_bool kernel_stale;
+	uint64_t kernel_generation; /* keeps names of an older kallsyms apart */
+	int vdso_fd;		    /* a copy of our own; -1 = not made yet */
+
+	/* Of the window at work. */
+	uint32_t *chains, *kernel_range;
+	size_t cap_chains, cap_kernel_range;
+	struct naming_kernel_range *ranges;
+	size_t n_ranges, cap_ranges;
+	struct miss *misses;
+	size_t n_misses, cap_misses;
+};
+
+DEFINE_CLEANUP(struct naming *, naming__free);
+
+int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_fn started,
+		void *ctx)
+{
+	_cleanup_(naming__freep) struct naming *n = calloc(1, sizeof(*n));
+	int r;
+
+	if (!n)
+		return -ENOMEM;
+	n->vdso_fd = -1;
+	atomic_init(&n->kernel_stale, true);
+	r = names__new(&n->names);
+	if (r == 0)
+		r = symbolizer_client__new(&n->client, symbolizer, started, ctx);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(n);
+	return 0;
+}
+
+struct naming *naming__free(struct naming *n)
+{
+	if (!n)
+		return NULL;
+	symbolizer_client__free(n->client);
+	names__free(n->names);
+	kallsyms__free(n->kallsyms);
+	hindex__fini(&n->state_index);
+	close_fd(n->vdso_fd);
+	free(n->states);
+	free(n->chains);
+	free(n->kernel_range);
+	free(n->ranges);
+	free(n->misses);
+	free(n);
+	return NULL;
+}
+
+void naming__kernel_changed(struct naming *n)
+{
+	atomic_store(&n->kernel_stale, true);
+}
+
+/* ---- objects
+ * ---------------------------------------------------------------------------------- */
+
+static struct object_state *find_state(const struct naming *n, uint64_t serial)
+{
+	struct hindex_iter it = hindex__find(&n->state_index, hash_mix(serial, 0));
+	uint32_t i;
+
+	while (hindex_iter__next(&it, &i))
+		if (n->states[i].serial == serial)
+			return &n->states[i];
+	return NULL;
+}
+
+static int get_state(struct naming *n, const struct object *object, struct object_state **ret)
+{
+	int r;
+
+	*ret = find_state(n, object->serial);
+	if (*ret)
+		return 0;
+	if (n->n_states >= OBJECT_STATES_MAX) {
+		hindex__fini(&n->state_index);
+		n->n_states = 0;
+	}
+	r = array_reserve(&n->states, &n->cap_states, n->n_states + 1, sizeof(*n->states));
+	if (r == 0)
+		r = hindex__add(&n->state_index, hash_mix(object->serial, 0),
+				(uint32_t)n->n_states);
+	if (r < 0)
+		return r;
+	*ret = &n->states[n->n_states++];
+	**ret = (struct object_state){.serial = object->serial, .build_id = object->id.build_id};
+	return 0;
+}
+
+struct msg_build_id naming__build_id(const struct naming *n, const struct object *object)
+{
+	const struct object_state *st = find_state(n, object->serial);
+
+	return st ? st->build_id : object->id.build_id;
+}
+
+static bool same_build_id(const struct msg_build_id *a, const struct msg_build_id *b)
+{
+	return a->size == b->size && !memcmp(a->bytes, b->bytes, a->size);
+}
+
+/* Finds what belongs to the object's file: its separate debug file and that one's dwz file. */
+static int open_debug(struct naming *n, const struct object *object, const struct msg_identity *id,
+		      int *ret_debug, int *ret_alt)
+{
+	cleanup_close int debug = -1, alt = -1;
+	struct msg_identity debug_id = *id;
+	int r = OPENER_ABSENT;
+
+	if (!id->has_dwarf) {
+		r = opener_open_build_id(&id->build_id, &debug);
+		if (r > 0 && id->debuglink[0])
+			r = opener_open_debuglink(object->id.path, id->debuglink, &debug);
+		if (r < 0)
+			return r;
+		if (debug >= 0)
+			r = symbolizer_client__identify(n->client, debug, &debug_id);
+		if (r < 0)
+			return r;
+	}
+	if (debug_id.alt_build_id.size)
+		r = opener_open_build_id(&debug_id.alt_build_id, &alt);
+	if (r < 0)
+		return r;
+	*ret_debug = steal_fd(&debug);
+	*ret_alt = steal_fd(&alt);
+	return 0;
+}
+
+/* ---- names from the symbolizer
+ * ---------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr, uint32_t *ret)
+{
+	char name[320];
+
+	snprintf(name, sizeof(name), "%.255s+0x%" PRIx64, base_name(object->id.path), vaddr);
+	return names__plain(n->names, name, NAME_NONE, ret);
+}
+
+static int chain_of_answer(struct naming *n, const struct symbols_view *v, uint32_t i,
+			   uint32_t *ret)
+{
+	const struct msg_symbol_addr *a = &v->addrs[i];
+	cleanup_free struct names_line *lines = calloc(a->n_frames, sizeof(*lines));
+
+	if (!lines)
+		return -ENOMEM;
+	for (uint32_t k = 0; k < a->n_frames; k++) {
+		const struct msg_symbol_frame *f = &v->frames[a->first_frame + k];
+		const struct msg_symbol_function *fn = &v->functions[f->function];
+		int r =
+		    names__function(n->names, v->strings + fn->name, v->strings + fn->system_name,
+				    v->strings + fn->filename, fn->start_line, &lines[k].function);
+
+		if (r < 0)
+			return r;
+		lines[k].line = f->line;
+	}
+	return names__chain(n->names, lines, a->n_frames,
+			    a->source == SYMBOL_SOURCE_DWARF ? NAME_DWARF : NAME_SYMTAB, ret);
+}
+
+static int remember_answer(struct naming *n, const struct object *object, const uint64_t *offs,
+			   uint32_t n_offs, const struct symbols_view *v)
+{
+	for (uint32_t i = 0; i < n_offs; i++) {
+		uint32_t chain;
+		int r;
+
+		if (v->addrs[i].n_frames)
+			r = chain_of_answer(n, v, i, &chain);
+		else
+			r = plain_at(n, object, v->addrs[i].vaddr, &chain);
+		if (r == 0)
+			r = names__remember(n->names, object->serial, offs[i], chain);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Asks about OFFS of an object. Afterwards each has a chain, if only of its number. */
+static int symbolize_file(struct naming *n, const struct window_object *wo, int fd,
+			  const uint64_t *offs, uint32_t n_offs, struct named_window *out)
+{
+	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1};
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	cleanup_close int debug = -1, alt = -1;
+	struct object_state *st;
+	struct msg_identity id;
+	struct symbols_view v;
+	int r = get_state(n, wo->object, &st);
+
+	if (r < 0 || st->bad)
+		return r < 0 ? r : SYMBOLIZER_UNUSABLE;
+	r = symbolizer_client__identify(n->client, fd, &id);
+	if (r == SYMBOLIZER_OK && st->build_id.size && id.build_id.size &&
+	    !same_build_id(&st->build_id, &id.build_id)) {
+		out->n_absent_objects++; /* the path leads to another file by now */
+		return SYMBOLIZER_UNUSABLE;
+	}
+	if (r == SYMBOLIZER_OK) {
+		st->build_id = id.build_id;
+		r = open_debug(n, wo->object, &id, &debug, &alt);
+	}
+	if (r == SYMBOLIZER_OK) {
+		files.debug = debug;
+		files.alt = alt;
+		r = symbolizer_client__symbolize(n->client, &files, offs, n_offs, &answer, &v);
+	}
+	if (r == SYMBOLIZER_OK)
+		return remember_answer(n, wo->object, offs, n_offs, &v);
+	if (r > 0) {
+		st->bad = true;
+		out->n_bad_objects += r == SYMBOLIZER_DIED;
+	}
+	return r;
+}
+
+static int fd_of(struct naming *n, const struct window_object *wo)
+{
+	if (wo->object->kind != OBJECT_VDSO)
+		return wo->fd;
+	if (n->vdso_fd < 0)
+		n->vdso_fd = vdso_open();
+	return n->vdso_fd;
+}
+
+static int by_object_off(const void *pa, const void *pb)
+{
+	const struct miss *a = pa, *b = pb;
+
+	if (a->object != b->object)
+		return a->object < b->object ? -1 : 1;
+	return a->off < b->off ? -1 : a->off > b->off;
+}
+
+/* Names the misses [FIRST, LAST), all of one object, sorted. */
+static int name_object(struct naming *n, const struct window *w, size_t first, size_t last,
+		       struct named_window *out)
+{
+	const struct window_object *wo = &w->objects[n->misses[first].object];
+	cleanup_free uint64_t *offs = malloc((last - first) * sizeof(*offs));
+	int fd = fd_of(n, wo), r = SYMBOLIZER_UNUSABLE;
+	uint32_t n_offs = 0;
+
+	if (!offs)
+		return -ENOMEM;
+	for (size_t i = first; i < last && n_offs < SYMBOLIZE_ADDRS_MAX; i++)
+		if (n_offs == 0 || offs[n_offs - 1] != n->misses[i].off)
+			offs[n_offs++] = n->misses[i].off;
+	if (fd >= 0)
+		r = symbolize_file(n, wo, fd, offs, n_offs, out);
+	else
+		out->n_absent_objects++;
+	if (r < 0)
+		return r;
+	for (size_t i = first; i < last; i++) {
+		const struct miss *m = &n->misses[i];
+		uint32_t chain = names__find(n->names, wo->object->serial, m->off);
+
+		/* Not remembered: a later window may find the file. */
+		if (chain == NAMES_NONE) {
+			r = plain_at(n, wo->object, m->off, &chain);
+			if (r < 0)
+				return r;
+		}
+		n->chains[m->frame] = chain;
+	}
+	return 0;
+}
+
+static int name_misses(struct naming *n, const struct window *w, struct named_window *out)
+{
+	size_t first = 0;
+
+	if (n->n_misses)
+		qsort(n->misses, n->n_misses, sizeof(*n->misses), by_object_off);
+	for (size_t i = 1; i <= n->n_misses; i++) {
+		int r;
+
+		if (i < n->n_misses && n->misses[i].object == n->misses[first].object)
+			continue;
+		r = name_object(n, w, first, i, out);
+		if (r < 0)
+			return r;
+		first = i;
+	}
+	return 0;
+}
+
+/* ---- the kernel
+ * ------------------------------------------------------------------------------- */
+
+static int load_kallsyms(struct naming *n)
+{
+	cleanup_close int fd = -1;
+	int r;
+
+	if (!atomic_exchange(&n->kernel_stale, false))
+		return 0;
+	n->kallsyms = kallsyms__free(n->kallsyms);
+	n->kernel_generation++;
+	n->kernel_hidden = NULL;
+	fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	r = fd < 0 ? -errno : kallsyms__new(&n->kallsyms, fd);
+	if (r == -ENOMEM)
+		return r;
+	if (r == KALLSYMS_HIDDEN)
+		n->kernel_hidden = "kernel.kptr_restrict hides them, or CAP_SYSLOG is missing";
+	else if (r != 0)
+		n->kernel_hidden = "/proc/kallsyms cannot be read";
+	return 0;
+}
+
+/* The range called NAME, made or widened so that [START, END) lies in it. */
+static int kernel_range(struct naming *n, const char *name, uint64_t start, uint64_t end,
+			uint32_t *ret)
+{
+	struct naming_kernel_range *range;
+	int r;
+
+	for (*ret = 0; *ret < n->n_ranges; (*ret)++) {
+		range = &n->ranges[*ret];
+		if (!strcmp(range->name, name)) {
+			range->start = MIN(range->start, start);
+			range->end = MAX(range->end, end);
+			return 0;
+		}
+	}
+	r = array_reserve(&n->ranges, &n->cap_ranges, n->n_ranges + 1, sizeof(*n->ranges));
+	if (r < 0)
+		return r;
+	range = &n->ranges[n->n_ranges++];
+	*range = (struct naming_kernel_range){.start = start, .end = end};
+	snprintf(range->name, sizeof(range->name), "%s", name);
+	return 0;
+}
+
+static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
+			     uint32_t *ret_range)
+{
+	uint64_t serial = UINT64_MAX - n->kernel_generation, start = addr & ~0xfffull;
+	struct kallsyms_symbol sym;
+	char range[64];
+	int r;
+
+	if (!n->kallsyms || kallsyms__find(n->kallsyms, addr, &sym) != 0) {
+		r = kernel_range(n, "[kernel]", start, start + 4096, ret_range);
+		return r < 0 ? r : names__plain(n->names, "[kernel]", NAME_NONE, ret_chain);
+	}
+	if (!sym.module[0]) {
+		uint64_t end;
+
+		if (kallsyms__text(n->kallsyms, &start, &end) != 0 || addr < start || addr >= end) {
+			start = sym.start;
+			end = sym.end;
+		}
+		r = kernel_range(n, "[kernel.kallsyms]", start, end, ret_range);
+	} else {
+		snprintf(range, sizeof(range), "[%.60s]", sym.module);
+		r = kernel_range(n, range, sym.start, sym.end, ret_range);
+	}
+	if (r < 0)
+		return r;
+	*ret_chain = names__find(n->names, serial, addr);
+	if (*ret_chain != NAMES_NONE)
+		return 0;
+	r = names__plain(n->names, sym.name, NAME_KALLSYMS, ret_chain);
+	return r < 0 ? r : names__remember(n->names, serial, addr, *ret_chain);
+}
+
+/* ---- everything else
+ * -------------------------------------------------------------------------- */
+
+static const char *truncated_name(uint64_t end)
+{
+	switch (end) {
+	case STACK_END_UNREADABLE:
+		return "[truncated: stack unreadable]";
+	case STACK_END_BAD_FRAME:
+		return "[truncated: no frame pointer]";
+	case STACK_END_DEPTH:
+		return "[truncated: depth]";
+	case STACK_END_COMPAT:
+		return "[truncated: 32-bit process]";
+	case STACK_END_NO_REGS:
+		return "[truncated: no user registers]";
+	case STACK_END_NO_MAPPING:
+		return "[truncated: no mapping]";
+	default:
+		return "[no stack]";
+	}
+}
+
+static uint32_t place_of(const struct window *w, const struct object *object)
+{
+	size_t lo = 0, hi = w->n_objects;
+
+	while (lo + 1 < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (w->objects[mid].object->serial <= object->serial)
+			lo = mid;
+		else
+			hi = mid;
+	}
+	return (uint32_t)lo;
+}
+
+static int name_user_frame(struct naming *n, const struct window *w, uint32_t i)
+{
+	const struct window_frame *f = &w->frames[i];
+	const struct object *object = f->mapping->object;
+	uint64_t off = f->addr - f->mapping->start;
+	int r;
+
+	if (object->kind == OBJECT_ANONYMOUS)
+		return names__plain(n->names, "[anonymous code]", NAME_PSEUDO, &n->chains[i]);
+	if (object->kind == OBJECT_FILE)
+		off += f->mapping->off;
+	n->chains[i] = names__find(n->names, object->serial, off);
+	if (n->chains[i] != NAMES_NONE)
+		return 0;
+	r = array_reserve(&n->misses, &n->cap_misses, n->n_misses + 1, sizeof(*n->misses));
+	if (r < 0)
+		return r;
+	n->misses[n->n_misses++] =
+	    (struct miss){.frame = i, .object = place_of(w, object), .off = off};
+	return 0;
+}
+
+static int name_frame(struct naming *n, const struct window *w, uint32_t i)
+{
+	const struct window_frame *f = &w->frames[i];
+
+	switch (f->kind) {
+	case FRAME_USER:
+		return name_user_frame(n, w, i);
+	case FRAME_KERNEL:
+		return name_kernel_frame(n, f->addr, &n->chains[i], &n->kernel_range[i]);
+	case FRAME_TRUNCATED:
+		return names__plain(n->names, truncated_name(f->addr), NAME_PSEUDO, &n->chains[i]);
+	case FRAME_OVERFLOW:
+		return names__plain(n->names, "[overflow: more stacks than one window holds]",
+				    NAME_PSEUDO, &n->chains[i]);
+	case FRAME_UNMAPPED:
+		break;
+	}
+	return names__plain(n->names, "[unmapped code]", NAME_PSEUDO, &n->chains[i]);
+}
+
+int naming__window(struct naming *n, const struct window *w, struct named_window *ret)
+{
+	struct named_window out = {0};
+	int r = names__trim(n->names);
+
+	n->n_misses = n->n_ranges = 0;
+	if (r == 0)
+		r = array_reserve(&n->chains, &n->cap_chains, w->n_frames, sizeof(*n->chains));
+	if (r == 0)
+		r = array_reserve(&n->kernel_range, &n->cap_kernel_range, w->n_frames,
+				  sizeof(*n->kernel_range));
+	if (r == 0)
+		r = load_kallsyms(n);
+	for (uint32_t i = 0; r == 0 && i < w->n_frames; i++)
+		r = name_frame(n, w, i);
+	if (r == 0)
+		r = name_misses(n, w, &out);
+	if (r < 0)
+		return r;
+	out.names = n->names;
+	out.chains = n->chains;
+	out.kernel_range = n->kernel_range;
+	out.kernel_ranges = n->ranges;
+	out.n_kernel_ranges = n->n_ranges;
+	out.kernel_hidden = n->kernel_hidden;
+	for (uint32_t i = 0; i < w->n_frames; i++)
+		out.n_frames_by_source[n->names->chains[n->chains[i]].source]++;
+	*ret = out;
+	return 0;
+}
+
+bool naming_is_root(const struct names *names, uint32_t chain)
+{
+	/* The first functions of programs and threads: glibc, musl, ld.so, Go. */
+	static const char *const roots[] = {
+	    "_start",
+	    "__libc_start_main",
+	    "__libc_start_main_impl",
+	    "__libc_start_call_main",
+	    "_dl_start_user",
+	    "_dl_start",
+	    "_start_c",
+	    "libc_start_main_stage2",
+	    "clone",
+	    "__clone",
+	    "clone3",
+	    "__clone3",
+	    "start_thread",
+	    "start",
+	    "runtime.goexit",
+	    "runtime.goexit.abi0",
+	    "runtime.mstart",
+	    "runtime.mstart.abi0",
+	    "runtime.rt0_go",
+	    "runtime.rt0_go.abi0",
+	    "_rt0_amd64_linux",
+	    "_rt0_arm64_linux",
+	};
+	const struct names_chain *c = &names->chains[chain];
+	const struct names_function *f =
+	    &names->functions[names->lines[c->first + c->n - 1].function];
+	const char *name = names__text(names, f->system_name ? f->system_name : f->name);
+
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
+		if (!strcmp(name, roots[i]))
+			return true;
+	return false;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Names the frames of a closed window: asks the symbolizer for the new addresses, file by file, the
+ * kernel's symbol table for kernel addresses, and has a word for everything else, so that no frame
+ * is nameless.
+ *
+ * Keeps what it learned about names and files for later windows. Used by the finisher's thread; of
+ * the window and its objects it reads only what is fixed.
+ */
+#ifndef COLLECTOR_NAMING_H
+#define COLLECTOR_NAMING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/collector/names.h"
+#include "daemon/collector/symbolizer_client.h"
+#include "daemon/collector/window.h"
+
+/* A range of kernel code with a name of its own in the profile: the kernel, a module, "bpf". */
+struct naming_kernel_range {
+	uint64_t start, end;
+	char name[64]; /* "[kernel.kallsyms]", "[MODULE]" */
+};
+
+struct naming;
+
+/* SYMBOLIZER is the program's path (borrowed); STARTED as in symbolizer_client.h. 0 or -errno. */
+int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_fn started,
+		void *ctx);
+/* Takes NULL. Returns NULL. */
+struct naming *naming__free(struct naming *n);
+
+/* The kernel's symbols have changed: read them again before the next window. Callable from any
+ * thread. */
+void naming__kernel_changed(struct naming *n);
+
+/* The result for one window; borrowed until the next naming__window(). */
+struct named_window {
+	const struct names *names;
+	const uint32_t *chains;	      /* by frame of the window */
+	const uint32_t *kernel_range; /* by frame: index in kernel_ranges, for FRAME_KERNEL */
+	const struct naming_kernel_range *kernel_ranges; /* sorted by start */
+	size_t n_kernel_ranges;
+	uint64_t n_frames_by_source[NAME_SOURCE_MAX]; /* distinct frames */
+	uint32_t n_bad_objects;			      /* files that the symbolizer died of */
+	uint32_t n_absent_objects; /* files that could not be opened or were other ones by then */
+	const char *kernel_hidden; /* why there are no kernel names, or NULL */
+};
+
+/* Names all frames of W. Returns 0, or -errno for trouble of our own (memory, no process to be
+ * had). */
+int naming__window(struct naming *n, const struct window *w, struct named_window *ret);
+
+/* The build id of an object, as told by the kernel or read from the file; size 0 = none known. */
+struct msg_build_id naming__build_id(const struct naming *n, const struct object *object);
+
+/* Whether a stack that ends at this chain's function has reached a program's or thread's first
+ * function. */
+bool naming_is_root(const struct names *names, uint32_t chain);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files that processes map as code, each once: who it is, and an open descriptor as soon as one
+ * could be had. Pinning the descriptor at the first sample keeps the file readable when the process
+ * is gone, or the file deleted or replaced.
+ *
+ * An object is identified by its path and, as the kernel gave them, build id or device and inode.
+ * It lives while a mapping refers to it, and afterwards until OBJECTS_IDLE_MAX newer ones are idle
+ * too, so that a compiler that is run a thousand times is opened once. One thread; what never
+ * changes in an object may be read by the finisher while a window refers to it.
+ */
+#ifndef COLLECTOR_OBJECTS_H
+#define COLLECTOR_OBJECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/ipc/messages.h"
+
+/* Idle objects that are kept, each with a descriptor. Below the usual limit of 1,024 open files. */
+#define OBJECTS_IDLE_MAX 256
+
+struct object_id {
+	const char *path; /* as the kernel gives it; "//anon", "[vdso]" for what is no file */
+	struct msg_build_id build_id; /* size 0 = not known */
+	uint64_t dev, ino, ino_gen;   /* 0 = not known: either these or the build id is */
+};
+
+enum object_kind {
+	OBJECT_FILE,	  /* a path in a file system */
+	OBJECT_VDSO,	  /* the kernel's [vdso] */
+	OBJECT_ANONYMOUS, /* no file: JIT code and the like; there is nothing to open */
+};
+
+enum object_open {
+	OBJECT_UNTRIED, /* no sample has hit it yet */
+	OBJECT_OPEN,	/* fd is set */
+	OBJECT_ABSENT,	/* could not be opened through the last process that was tried */
+};
+
+struct object {
+	/* Fixed from birth. */
+	uint64_t serial; /* no two objects of one run have the same */
+	struct object_id id;
+	enum object_kind kind;
+	/* Changed by the collector's thread only. */
+	enum object_open open;
+	int fd; /* owned; -1 unless OBJECT_OPEN */
+	uint32_t n_refs;
+	uint64_t hash;
+	uint64_t idle_since; /* number of the release that left it idle */
+};
+
+struct objects;
+
+int objects__new(struct objects **ret);
+/* Takes NULL; every reference must be gone. Returns NULL. */
+struct objects *objects__free(struct objects *objects);
+
+/* Finds or makes the object of ID, whose path is copied. *RET holds a new reference. 0 or
+ * -ENOMEM. */
+int objects__get(struct objects *objects, const struct object_id *id, struct object **ret);
+
+void objects__ref(struct object *object);
+void objects__unref(struct objects *objects, struct object *object);
+
+size_t objects__count(const struct objects *objects);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cprofd check: what this kernel, these capabilities and settings allow, one line each, with the
+ * remedy. The truth is found by trying: the same code that samples is loaded and run for a moment.
+ */
+#include "daemon/collector/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "daemon/collector/kallsyms.h"
+#include "daemon/collector/sampler.h"
+#include "daemon/collector/sideband.h"
+#include "daemon/collector/symbolizer_client.h"
+
+enum check_state {
+	CHECK_OK,
+	CHECK_WEAKER, /* sampling works, with less */
+	CHECK_FAILED, /* sampling does not work */
+};
+
+struct check {
+	const char *name;
+	enum check_state state;
+	char text[OPTIONS_ERROR_SIZE];
+};
+
+#define CHECKS_MAX 10
+
+struct checks {
+	struct check all[CHECKS_MAX];
+	size_t n;
+};
+
+__attribute__((format(printf, 4, 5))) static void add(struct checks *c, const char *name,
+						      enum check_state state, const char *fmt, ...)
+{
+	struct check *check = &c->all[c->n++];
+	va_list ap;
+
+	check->name = name;
+	check->state = state;
+	va_start(ap, fmt);
+	vsnprintf(check->text, sizeof(check->text), fmt, ap);
+	va_end(ap);
+}
+
+int run_start_status(int error)
+{
+	return error == -ENOMEM ? EXIT_FAILED : EXIT_NO_SAMPLING;
+}
+
+int run_check_namespace(char *err)
+{
+	/* The inode of the initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
+	const ino_t initial = 0xEFFFFFFC;
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0) {
+		snprintf(err, OPTIONS_ERROR_SIZE, "/proc is not mounted: %s", strerror(errno));
+		return -EPERM;
+	}
+	if (st.st_ino == initial)
+		return 0;
+	snprintf(err, OPTIONS_ERROR_SIZE,
+		 "running inside a PID namespace, where the kernel's process numbers mean nothing; "
+		 "run in the "
+		 "host's (docker: --pid=host)");
+	return -EPERM;
+}
+
+static void check_kernel(struct checks *c)
+{
+	struct utsname uts = {0};
+
+	uname(&uts);
+	add(c, "kernel", CHECK_OK, "Linux %s %s", uts.release, uts.machine);
+	if (access("/sys/kernel/btf/vmlinux", R_OK) == 0)
+		add(c, "btf", CHECK_OK, "type information is there");
+	else
+		add(c, "btf", CHECK_FAILED,
+		    "/sys/kernel/btf/vmlinux is missing: the kernel needs CONFIG_DEBUG_INFO_BTF");
+}
+
+static void check_namespace(struct checks *c)
+{
+	char err[OPTIONS_ERROR_SIZE];
+
+	if (run_check_namespace(err) < 0)
+		add(c, "pid namespace", CHECK_FAILED, "%s", err);
+	else
+		add(c, "pid namespace", CHECK_OK, "the host's");
+}
+
+static int count_sample(void *ctx, const struct sample_record *record, size_t size)
+{
+	(void)record;
+	(void)size;
+	++*(uint64_t *)ctx;
+	return 0;
+}
+
+/* Samples for a moment and looks whether every CPU ticked. */
+static void check_ticks(struct checks *c, struct sampler *s)
+{
+	struct timespec moment = {.tv_nsec = 200000000};
+	uint64_t n_samples = 0, n_ticks = 0;
+	unsigned silent = 0;
+	int r = sampler__start(s);
+
+	nanosleep(&moment, NULL);
+	if (r == 0)
+		r = sampler__stop(s);
+	if (r == 0)
+		r = sampler__drain(s, count_sample, &n_samples);
+	if (r < 0) {
+		add(c, "samples", CHECK_FAILED, "%s", strerror(-r));
+		return;
+	}
+	for (unsigned i = 0; i < sampler__n_cpus(s); i++) {
+		struct sampler_ticks t;
+
+		sampler__read_ticks(s, i, &t);
+		n_ticks += t.kept + t.idle;
+		silent += t.kept + t.idle == 0;
+	}
+	if (silent)
+		add(c, "samples", CHECK_FAILED, "%u of %u CPUs gave no tick in 0.2 s", silent,
+		    sampler__n_cpus(s));
+	else
+		add(c, "samples", CHECK_OK,
+		    "%u CPUs, %" PRIu64 " ticks in 0.2 s, %" PRIu64 " of them in processes",
+		    sampler__n_cpus(s), n_ticks, n_samples);
+}
+
+static void check_sampling(struct checks *c)
+{
+	struct sampler_options o = {
+	    .frequency_hz = OPTIONS_ONESHOT_HZ, .kernel_stacks = true, .filter = FILTER_NONE};
+	unsigned cpu = 0;
+	struct sideband *sideband;
+	struct sampler *s;
+	char why[OPTIONS_ERROR_SIZE];
+
+	if (sampler__new(&s, &o, why, sizeof(why)) < 0) {
+		add(c, "sampling", CHECK_FAILED, "%s", why);
+		return;
+	}
+	add(c, "sampling", CHECK_OK, "the BPF program is loaded and cpu-clock events are open");
+	check_ticks(c, s);
+	cpu = sampler__cpu(s, 0);
+	sampler__free(s);
+	if (sideband__new(&sideband, &cpu, 1, why, sizeof(why)) < 0) {
+		add(c, "process events", CHECK_FAILED, "%s", why);
+	} else {
+		add(c, "process events", CHECK_OK, "starts, ends, names and mappings are told");
+		sideband__free(sideband);
+	}
+	o.event = SAMPLER_EVENT_CYCLES;
+	if (sampler__new(&s, &o, why, sizeof(why)) < 0) {
+		add(c, "cycles", CHECK_WEAKER, "--event cycles will not work: %s", why);
+	} else {
+		add(c, "cycles", CHECK_OK, "the hardware counter works: --event cycles");
+		sampler__free(s);
+	}
+}
+
+static void check_names(struct checks *c)
+{
+	cleanup_close int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	struct kallsyms *ks = NULL;
+	char path[4096];
+	int r = fd < 0 ? -errno : kallsyms__new(&ks, fd);
+
+	if (r == 0)
+		add(c, "kernel names", CHECK_OK, "%zu symbols", kallsyms__stats(ks).n_symbols);
+	else if (r == KALLSYMS_HIDDEN)
+		add(c, "kernel names", CHECK_WEAKER,
+		    "hidden: set kernel.kptr_restrict to 1 or less and run with CAP_SYSLOG");
+	else
+		add(c, "kernel names", CHECK_WEAKER, "/proc/kallsyms: %s", strerror(-r));
+	kallsyms__free(ks);
+	if (symbolizer_client_locate(path, sizeof(path)) < 0)
+		add(c, "symbolizer", CHECK_FAILED,
+		    "cprofd-symbolizer is neither beside cprofd nor in %s", CPROFD_LIBEXECDIR);
+	else
+		add(c, "symbolizer", CHECK_OK, "%s", path);
+}
+
+/* Prints TEXT as a JSON string; it holds no control characters but may hold quotes. */
+static void print_json_string(const char *text)
+{
+	putchar('"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			putchar('\\');
+		putchar(*text);
+	}
+	putchar('"');
+}
+
+static void print_json(const struct checks *c, bool works)
+{
+	static const char *const words[] = {"ok", "weaker", "failed"};
+
+	printf("{\"version\": \"%s\", \"works\": %s, \"checks\": [", CPROFD_VERSION,
+	       works ? "true" : "false");
+	for (size_t i = 0; i < c->n; i++) {
+		printf("%s\n  {\"name\": ", i ? "," : "");
+		print_json_string(c->all[i].name);
+		printf(", \"state\": \"%s\", \"text\": ", words[c->all[i].state]);
+		print_json_string(c->all[i].text);
+		printf("}");
+	}
+	printf("\n]}\n");
+}
+
+static void print_text(const struct checks *c, bool works)
+{
+	static const char *const words[] = {"ok", "--", "FAIL"};
+
+	for (size_t i = 0; i < c->n; i++)
+		printf("%-4s  %-15s %s\n", words[c->all[i].state], c->all[i].name, c->all[i].text);
+	printf("%s\n", works ? "this host can sample" : "this host cannot sample");
+}
+
+int run_check(const struct options *o)
+{
+	struct checks c = {0};
+	bool works = true;
+
+	check_kernel(&c);
+	check_namespace(&c);
+	check_sampling(&c);
+	check_names(&c);
+	for (size_t i = 0; i < c.n; i++)
+		works = works && c.all[i].state != CHECK_FAILED;
+	if (o->json)
+		print_json(&c, works);
+	else
+		print_text(&c, works);
+	return works ? EXIT_DONE : EXIT_NO_SAMPLING;
+}

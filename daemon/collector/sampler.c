@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/sampler.h"
+
+#include <errno.h>
+#include <linux/perf_event.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "daemon/collector/cpulist.h"
+#include "daemon/collector/perf_error.h"
+
+#include "sampler.skel.h"
+
+/* All rings together: at 99 Hz and 500 bytes a sample, 80 busy CPU-seconds. */
+#define RINGS_BYTES (4u << 20)
+#define RING_BYTES_MIN (256u << 10)
+
+struct sampler {
+	struct sampler_bpf *skel;
+	struct ring_buffer *rings;
+	int ring_fds[RINGS_MAX];
+	unsigned n_rings;
+	unsigned *cpus;
+	int *event_fds;
+	size_t n_cpus;
+	unsigned n_possible;
+	const struct cpu_counters *counters; /* shared with the program, by CPU number */
+	size_t counters_bytes;
+	uint64_t period_ns;
+	uint64_t *missed; /* by index of cpus, so that it never shrinks */
+	enum sampler_event event;
+	sampler_sample_fn fn; /* of the drain under way */
+	void *fn_ctx;
+};
+
+DEFINE_CLEANUP(struct sampler *, sampler__free);
+
+/* libbpf would print to stderr by itself; what it returns is enough to say what is missing. */
+static int no_print(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	(void)level;
+	(void)fmt;
+	(void)ap;
+	return 0;
+}
+
+static int on_ring_record(void *ctx, void *bytes, size_t size)
+{
+	struct sampler *s = ctx;
+	const struct sample_record *record = bytes;
+
+	/* The kernel rounds nothing up here, so a size that does not fit is our own mistake. */
+	if (size < sizeof(*record) ||
+	    size != sizeof(*record) + ((size_t)record->n_kernel + record->n_user) * 8)
+		return -EBADMSG;
+	return s->fn(s->fn_ctx, record, size);
+}
+
+static unsigned pow2_at_most(unsigned v)
+{
+	return v ? 1u << (31 - __builtin_clz(v)) : 1;
+}
+
+/* As many rings as CPUs, a power of two, up to the maximum; the bytes are shared out. */
+static int create_rings(struct sampler *s)
+{
+	unsigned n = pow2_at_most(MIN(s->n_possible, (unsigned)RINGS_MAX));
+	uint32_t bytes = MAX(RINGS_BYTES / n, RING_BYTES_MIN);
+
+	for (unsigned i = 0; i < n; i++) {
+		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "samples", 0, 0, bytes, NULL);
+
+		if (fd < 0)
+			return fd;
+		s->ring_fds[s->n_rings++] = fd;
+	}
+	s->skel->rodata->knobs.ring_mask = n - 1;
+	s->skel->rodata->knobs.wake_bytes = bytes / 4;
+	return 0;
+}
+
+static int publish_rings(struct sampler *s)
+{
+	for (uint32_t i = 0; i < s->n_rings; i++) {
+		int fd = s->ring_fds[i];
+		int r = bpf_map__update_elem(s->skel->maps.rings, &i, sizeof(i), &fd, sizeof(fd),
+					     BPF_ANY);
+
+		if (r < 0)
+			return r;
+		if (i == 0) {
+			s->rings = ring_buffer__new(fd, on_ring_record, s, NULL);
+			if (!s->rings)
+				return -errno;
+		} else {
+			r = ring_buffer__add(s->rings, fd, on_ring_record, s);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}
+
+static int publish_targets(struct sampler *s, const struct sampler_options *o)
+{
+	const uint8_t yes = 1;
+
+	for (size_t i = 0; i < o->n_targets; i++) {
+		int r = bpf_map__update_elem(s->skel->maps.targets, &o->targets[i],
+					     sizeof(uint32_t), &yes, sizeof(yes), BPF_ANY);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static bool has_helper(enum bpf_func_id helper)
+{
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, helper, NULL) == 1;
+}
+
+static int load_program(struct sampler *s, const struct sampler_options *o)
+{
+	struct sampler_knobs *knobs;
+	int r;
+
+	s->skel = sampler_bpf__open();
+	if (!s->skel)
+		return -errno;
+	knobs = &s->skel->rodata->knobs;
+	knobs->filter = o->filter;
+	knobs->tree_tgid = o->tree_tgid;
+	knobs->kernel_stacks = o->kernel_stacks;
+	knobs->own_unwinder = has_helper(BPF_FUNC_loop) && has_helper(BPF_FUNC_task_pt_regs);
+	r = create_rings(s);
+	if (r < 0)
+		return r;
+	r = bpf_map__set_max_entries(s->skel->maps.counters, s->n_possible);
+	if (r < 0)
+		return r;
+	return sampler_bpf__load(s->skel);
+}
+
+static int map_counters(struct sampler *s)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p;
+
+	s->counters_bytes = (s->n_possible * sizeof(*s->counters) + page - 1) & ~(page - 1);
+	p = mmap(NULL, s->counters_bytes, PROT_READ, MAP_SHARED,
+		 bpf_map__fd(s->skel->maps.counters), 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	s->counters = p;
+	return 0;
+}
+
+static int open_event(const struct sampler *s, unsigned cpu, uint32_t frequency_hz)
+{
+	struct perf_event_attr attr = {
+	    .size = sizeof(attr),
+	    .type = PERF_TYPE_SOFTWARE,
+	    .config = PERF_COUNT_SW_CPU_CLOCK,
+	    .sample_period = s->period_ns,
+	    .disabled = 1,
+	};
+	long fd;
+
+	if (s->event == SAMPLER_EVENT_CYCLES) {
+		attr.type = PERF_TYPE_HARDWARE;
+		attr.config = PERF_COUNT_HW_CPU_CYCLES;
+		attr.sample_freq = frequency_hz;
+		attr.freq = 1;
+	}
+	fd = syscall(SYS_perf_event_open, &attr, -1, (int)cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	return fd < 0 ? -errno : (int)fd;
+}
+
+static int open_events(struct sampler *s, uint32_t frequency_hz)
+{
+	int prog_fd = bpf_program__fd(s->skel->progs.on_sample);
+
+	for (size_t i = 0; i < s->n_cpus; i++) {
+		int fd = open_event(s, s->cpus[i], frequency_hz);
+
+		if (fd < 0)
+			return fd;
+		s->event_fds[i] = fd;
+		if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, prog_fd) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int list_cpus(struct sampler *s)
+{
+	int n = libbpf_num_possible_cpus(), r;
+
+	if (n < 0)
+		return n;
+	s->n_possible = (unsigned)n;
+	r = cpulist_online(&s->cpus, &s->n_cpus);
+	if (r < 0)
+		return r;
+	s->event_fds = malloc(s->n_cpus * sizeof(*s->event_fds));
+	s->missed = calloc(s->n_cpus, sizeof(*s->missed));
+	if (!s->event_fds || !s->missed)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_cpus; i++)
+		s->event_fds[i] = -1;
+	return 0;
+}
+
+int sampler__new(struct sampler **ret, const struct sampler_options *o, char *why, size_t why_size)
+{
+	_cleanup_(sampler__freep) struct sampler *s = calloc(1, sizeof(*s));
+	const char *step = "reading the list of CPUs";
+	int r;
+
+	if (!s)
+		return -ENOMEM;
+	libbpf_set_print(no_print);
+	s->event = o->event;
+	s->period_ns = (NSEC_PER_SEC + o->frequency_hz / 2) / o->frequency_hz;
+	r = list_cpus(s);
+	if (r == 0) {
+		step = "loading the BPF program";
+		r = load_program(s, o);
+	}
+	if (r == 0) {
+		step = "setting up the BPF maps";
+		r = map_counters(s);
+	}
+	if (r == 0)
+		r = publish_rings(s);
+	if (r == 0)
+		r = publish_targets(s, o);
+	if (r == 0) {
+		step = o->event == SAMPLER_EVENT_CYCLES ? "opening the cycles event"
+							: "opening the cpu-clock event";
+		r = open_events(s, o->frequency_hz);
+	}
+	if (r < 0) {
+		perf_error_explain(why, why_size, step, r, o->event == SAMPLER_EVENT_CYCLES);
+		return r;
+	}
+	*ret = steal_ptr(s);
+	return 0;
+}
+
+struct sampler *sampler__free(struct sampler *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; s->event_fds && i < s->n_cpus; i++)
+		close_fd(s->event_fds[i]);
+	ring_buffer__free(s->rings);
+	for (unsigned i = 0; i < s->n_rings; i++)
+		close_fd(s->ring_fds[i]);
+	if (s->counters)
+		munmap((void *)s->counters, s->counters_bytes);
+	sampler_bpf__destroy(s->skel);
+	free(s->event_fds);
+	free(s->missed);
+	free(s->cpus);
+	free(s);
+	return NULL;
+}
+
+static int all_events(struct sampler *s, unsigned long request)
+{
+	for (size_t i = 0; i < s->n_cpus; i++)
+		if (ioctl(s->event_fds[i], request, 0) < 0)
+			return -errno;
+	return 0;
+}
+
+int sampler__start(struct sampler *s)
+{
+	return all_events(s, PERF_EVENT_IOC_ENABLE);
+}
+
+int sampler__stop(struct sampler *s)
+{
+	return all_events(s, PERF_EVENT_IOC_DISABLE);
+}
+
+int sampler__fd(const struct sampler *s)
+{
+	return ring_buffer__epoll_fd(s->rings);
+}
+
+void sampler__set_helper(struct sampler *s, uint32_t tgid)
+{
+	s->skel->bss->helper_tgid = tgid;
+}
+
+int sampler__drain(struct sampler *s, sampler_sample_fn fn, void *ctx)
+{
+	s->fn = fn;
+	s->fn_ctx = ctx;
+	return ring_buffer__consume(s->rings);
+}
+
+unsigned sampler__n_cpus(const struct sampler *s)
+{
+	return (unsigned)s->n_cpus;
+}
+
+unsigned sampler__cpu(const struct sampler *s, unsigned i)
+{
+	return s->cpus[i];
+}
+
+unsigned sampler__n_possible_cpus(const struct sampler *s)
+{
+	return s->n_possible;
+}
+
+uint64_t sampler__period_ns(const struct sampler *s)
+{
+	return s->period_ns;
+}
+
+void sampler__read_ticks(struct sampler *s, unsigned i, struct sampler_ticks *ret)
+{
+	const volatile struct cpu_counters *c = &s->counters[s->cpus[i]];
+	uint64_t clock_time_ns, seen;
+
+	*ret = (struct sampler_ticks){.kept = c->kept, .idle = c->idle, .filtered = c->filtered};
+	seen = ret->kept + ret->idle + ret->filtered;
+	for (unsigned k = 0; k < LOST_MAX; k++) {
+		ret->lost[k] = c->lost[k];
+		seen += ret->lost[k];
+	}
+	/* cpu-clock counts nanoseconds, so the event itself says how many periods have passed. The
+	 * frequency of `cycles` is adjusted by the kernel as it goes: nothing to compare with. */
+	if (s->event == SAMPLER_EVENT_CPU_CLOCK &&
+	    read(s->event_fds[i], &clock_time_ns, sizeof(clock_time_ns)) == sizeof(clock_time_ns) &&
+	    clock_time_ns / s->period_ns > seen + s->missed[i])
+		s->missed[i] = clock_time_ns / s->period_ns - seen;
+	ret->missed = s->missed[i];
+	ret->expected = seen + ret->missed;
+}

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/symbolizer_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+
+struct symbolizer_client {
+	char *path;
+	symbolizer_started_fn started;
+	void *ctx;
+	int sock;  /* -1 = not running */
+	pid_t pid; /* 0 = not running */
+	uint32_t next_id;
+	uint32_t n_starts;
+};
+
+DEFINE_CLEANUP(struct symbolizer_client *, symbolizer_client__free);
+
+int symbolizer_client_locate(char *path, size_t size)
+{
+	ssize_t n = readlink("/proc/self/exe", path, size - 1);
+	char *slash;
+
+	if (n > 0) {
+		path[n] = '\0';
+		slash = strrchr(path, '/');
+		snprintf(slash, size - (size_t)(slash - path), "/cprofd-symbolizer");
+		if (access(path, X_OK) == 0)
+			return 0;
+	}
+	snprintf(path, size, "%s/cprofd-symbolizer", CPROFD_LIBEXECDIR);
+	return access(path, X_OK) == 0 ? 0 : -ENOENT;
+}
+
+/*
+ * In the child, between fork and exec: only calls that are safe there. The signals that end us must
+ * not end the symbolizer, which is still needed to write the last window: it ends when its stream
+ * does.
+ */
+static _Noreturn void become_symbolizer(const char *path, int sock)
+{
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct rlimit no_core = {0};
+	char *argv[] = {(char *)path, NULL};
+	char *envp[] = {NULL};
+	sigset_t none;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	/* dup2() clears close-on-exec, except when there is nothing to move. */
+	if (sock == IPC_SYMBOLIZER_FD)
+		fcntl(sock, F_SETFD, 0);
+	else if (dup2(sock, IPC_SYMBOLIZER_FD) < 0)
+		_exit(127);
+	execve(path, argv, envp);
+	_exit(127);
+}
+
+static int start(struct symbolizer_client *c)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return -errno;
+	pid = fork();
+	if (pid == 0)
+		become_symbolizer(c->path, pair[1]);
+	close_fd(pair[1]);
+	if (pid < 0) {
+		close_fd(pair[0]);
+		return -errno;
+	}
+	c->sock = pair[0];
+	c->pid = pid;
+	c->n_starts++;
+	if (c->started)
+		c->started(c->ctx, (uint32_t)pid);
+	return 0;
+}
+
+static void stop(struct symbolizer_client *c)
+{
+	c->sock = close_fd(c->sock);
+	if (c->pid) {
+		kill(c->pid, SIGKILL);
+		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		c->pid = 0;
+	}
+}
+
+int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
+			   symbolizer_started_fn started, void *ctx)
+{
+	_cleanup_(symbolizer_client__freep) struct symbolizer_client *c = calloc(1, sizeof(*c));
+	int r;
+
+	if (!c)
+		return -ENOMEM;
+	c->sock = -1;
+	c->started = started;
+	c->ctx = ctx;
+	c->path = strdup(path);
+	if (!c->path)
+		return -ENOMEM;
+	if (access(path, X_OK) < 0)
+		return -errno;
+	r = start(c);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(c);
+	return 0;
+}
+
+struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c)
+{
+	if (!c)
+		return NULL;
+	stop(c);
+	free(c->path);
+	free(c);
+	return NULL;
+}
+
+uint32_t symbolizer_client__restarts(const struct symbolizer_client *c)
+{
+	return c->n_starts ? c->n_starts - 1 : 0;
+}
+
+/* One attempt; starts the process where there is none. 0 or -errno of the stream. */
+static int exchange(struct symbolizer_client *c, struct ipc_msg *question, struct ipc_msg *ret)
+{
+	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + SYMBOLIZER_TIMEOUT_NS;
+	int r = c->sock < 0 ? start(c) : 0;
+
+	if (r < 0)
+		return r;
+	question->id = ++c->next_id;
+	r = ipc_send(c->sock, question, deadline);
+	if (r == 0)
+		r = ipc_recv(c->sock, ret, deadline);
+	if (r < 0)
+		stop(c);
+	return r;
+}
+
+/* Asks and waits for the answer, which must be of TYPE or MSG_FAILED. The result as in the
+ * header. */
+static int ask(struct symbolizer_client *c, struct ipc_msg *question, uint32_t type,
+	       struct ipc_msg *ret)
+{
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	int r = exchange(c, question, &answer);
+
+	/* Somebody may have killed it for no fault of this file's: a second death proves the
+	 * fault. */
+	if (r == -EPIPE)
+		r = exchange(c, question, &answer);
+	if (r == -EPIPE || r == -ETIMEDOUT || r == -EBADMSG)
+		return SYMBOLIZER_DIED;
+	if (r < 0)
+		return r;
+	if (answer.id != question->id || answer.n_fds ||
+	    (answer.type != type && answer.type != MSG_FAILED)) {
+		stop(c);
+		return SYMBOLIZER_DIED;
+	}
+	if (answer.type == MSG_FAILED)
+		return SYMBOLIZER_UNUSABLE;
+	*ret = answer;
+	answer = (struct ipc_msg)IPC_MSG_INIT;
+	return SYMBOLIZER_OK;
+}
+
+/* Names in what the symbolizer says must end somewhere. */
+static bool identity_valid(const struct msg_identity *id)
+{
+	return id->build_id.size <= BUILD_ID_MAX && id->alt_build_id.size <= BUILD_ID_MAX &&
+	       memchr(id->debuglink, 0, sizeof(id->debuglink)) &&
+	       memchr(id->alt_path, 0, sizeof(id->alt_path));
+}
+
+int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_identity *ret)
+{
+	struct ipc_msg question = {.type = MSG_IDENTIFY, .fds = {fd, -1, -1, -1}, .n_fds = 1};
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	int r = ask(c, &question, MSG_IDENTIFY_OK, &answer);
+
+	if (r != SYMBOLIZER_OK)
+		return r;
+	if (answer.n_bytes != sizeof(*ret) || !identity_valid(answer.payload)) {
+		stop(c);
+		return SYMBOLIZER_DIED;
+	}
+	memcpy(ret, answer.payload, sizeof(*ret));
+	return SYMBOLIZER_OK;
+}
+
+int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbolizer_files *files,
+				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
+				 struct symbols_view *ret)
+{
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	struct msg_symbolize head = {.n_addrs = n};
+	struct ipc_msg question = {.type = MSG_SYMBOLIZE, .fds = {files->file, -1, -1, -1}};
+	cleanup_free char *payload = NULL;
+	int r;
+
+	question.n_fds = 1;
+	if (files->debug >= 0) {
+		head.has_debug = 1;
+		question.fds[question.n_fds++] = files->debug;
+	}
+	if (files->alt >= 0) {
+		head.has_alt = 1;
+		question.fds[question.n_fds++] = files->alt;
+	}
+	question.n_bytes = (uint32_t)(sizeof(head) + n * sizeof(*offs));
+	payload = malloc(question.n_bytes);
+	if (!payload)
+		return -ENOMEM;
+	memcpy(payload, &head, sizeof(head));
+	memcpy(payload + sizeof(head), offs, n * sizeof(*offs));
+	question.payload = payload;
+	r = ask(c, &question, MSG_SYMBOLIZE_OK, &answer);
+	if (r != SYMBOLIZER_OK)
+		return r;
+	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
+		stop(c);
+		return SYMBOLIZER_DIED;
+	}
+	*ret_msg = answer;
+	answer = (struct ipc_msg)IPC_MSG_INIT;
+	return SYMBOLIZER_OK;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The collector's side of the symbolizer: starts the process, asks, and starts it again when it
+ * dies.
+ *
+ * A question that kills the symbolizer or makes it exceed its time costs that file's names and
+ * nothing else: the caller gets SYMBOLIZER_DIED and should not ask about the file again. Used by
+ * the finisher's thread.
+ */
+#ifndef COLLECTOR_SYMBOLIZER_CLIENT_H
+#define COLLECTOR_SYMBOLIZER_CLIENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/ipc/frame.h"
+#include "daemon/ipc/messages.h"
+#include "daemon/ipc/symbols.h"
+
+enum symbolizer_result {
+	SYMBOLIZER_OK = 0,
+	SYMBOLIZER_UNUSABLE = 1, /* it says that the file is none it can read */
+	SYMBOLIZER_DIED, /* it ended, hung or answered nonsense over this file; a new one runs */
+};
+
+/* One question may take this long: a vmlinux window needs 1 s, a 600 MB C++ program 3 s. */
+#define SYMBOLIZER_TIMEOUT_NS (30 * 1000000000ULL)
+
+struct symbolizer_client;
+
+/* Called in the thread that asked, whenever a process was started: its tgid. */
+typedef void (*symbolizer_started_fn)(void *ctx, uint32_t tgid);
+
+/* Starts the program at PATH (borrowed). STARTED may be NULL. 0 or -errno, -ENOENT where there
+ * is none. */
+int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
+			   symbolizer_started_fn started, void *ctx);
+
+/* Takes NULL. Ends the process and waits for it. Returns NULL. */
+struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c);
+
+/* Finds the program: beside our own, or where it is installed. Writes to PATH. 0 or -ENOENT. */
+int symbolizer_client_locate(char *path, size_t size);
+
+/* How often it had to be started again. */
+uint32_t symbolizer_client__restarts(const struct symbolizer_client *c);
+
+/* What is the file behind FD (borrowed)? Returns an enum symbolizer_result or -errno. */
+int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_identity *ret);
+
+/* The files that belong to one question; -1 = none. All borrowed. */
+struct symbolizer_files {
+	int file;
+	int debug; /* separate debug file */
+	int alt;   /* dwz file */
+};
+
+/*
+ * Names the code at OFFS (file offsets, ascending, N <= SYMBOLIZE_ADDRS_MAX). On SYMBOLIZER_OK
+ * *RET_MSG owns the answer, to be released with ipc_msg__fini(), and *RET is a checked view of it.
+ * Or another enum symbolizer_result, or -errno.
+ */
+int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbolizer_files *files,
+				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
+				 struct symbols_view *ret);
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel's vDSO, which is code without a file: the same image in every 64-bit process, so
+ * ours will do. */
+#ifndef COLLECTOR_VDSO_H
+#define COLLECTOR_VDSO_H
+
+/* A descriptor of a memory file that holds the image; the caller's to close. -1 where there is
+ * none. */
+int vdso_open(void);
+
+#endif

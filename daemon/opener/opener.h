@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opens files on behalf of those who may not: what a process has mapped, and separate debug files.
+ * It never reads a byte of them, and hands out read-only descriptors of regular files only.
+ *
+ * Today a module of the collector; it becomes a process of its own behind the same calls.
+ */
+#ifndef OPENER_OPENER_H
+#define OPENER_OPENER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/ipc/messages.h"
+
+enum opener_result {
+	OPENER_OK = 0,
+	OPENER_ABSENT = 1, /* no such file, or no such process any more */
+	OPENER_REFUSED, /* there is something, but not a regular file, or not the one asked for */
+};
+
+/* "This mapping of (tgid, start time)." */
+struct opener_mapping {
+	uint32_t tgid;
+	uint64_t start_ns;     /* of the process, since boot; 0 = it is known to be gone */
+	uint64_t start, end;   /* the mapping's addresses */
+	const char *path;      /* as the kernel names it */
+	uint64_t dev, ino;     /* of the file, where the kernel told; else 0 */
+	uint32_t has_build_id; /* 1 = the caller can check a file by its build id */
+};
+
+/*
+ * Opens the mapped file: the very object, also when it is deleted, while the process lives;
+ * otherwise what stands at its path, if that is the same file or the caller can check it. *RET_FD
+ * is the caller's. Returns an enum opener_result or -errno.
+ */
+int opener_open_mapping(const struct opener_mapping *mapping, int *ret_fd);
+
+/* Opens the separate debug file of a build id under /usr/lib/debug/.build-id. As above. */
+int opener_open_build_id(const struct msg_build_id *id, int *ret_fd);
+
+/*
+ * Opens the debug file NAME (a plain file name from .gnu_debuglink) of the object at OBJECT_PATH:
+ * beside it, in .debug/ there, or under /usr/lib/debug. As above.
+ */
+int opener_open_debuglink(const char *object_path, const char *name, int *ret_fd);
+
+#endif
