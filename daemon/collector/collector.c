@@ -257,6 +257,7 @@ static void add_ticks(struct sampler_ticks *sum, const struct sampler_ticks *fro
 	sum->kept += to->kept - from->kept;
 	sum->idle += to->idle - from->idle;
 	sum->filtered += to->filtered - from->filtered;
+	sum->stolen += to->stolen - from->stolen;
 	sum->missed += to->missed - from->missed;
 	for (unsigned i = 0; i < LOST_MAX; i++)
 		sum->lost[i] += to->lost[i] - from->lost[i];
@@ -266,19 +267,23 @@ static void add_ticks(struct sampler_ticks *sum, const struct sampler_ticks *fro
  * Ends the current window here and now: each CPU's count of samples says which of those that are
  * still on the way belong to it, so that its account is exact.
  */
-static void cut(struct collector *c)
+static int cut(struct collector *c)
 {
-	c->cut_ns = clock_ns(CLOCK_MONOTONIC);
-	for (unsigned i = 0; i < sampler__n_cpus(c->sampler); i++) {
-		struct sampler_ticks now;
+	unsigned n = sampler__n_cpus(c->sampler);
+	cleanup_free struct sampler_ticks *now = calloc(n, sizeof(*now));
+	int r = now ? sampler__read_ticks(c->sampler, now) : -ENOMEM;
 
-		sampler__read_ticks(c->sampler, i, &now);
-		c->cut_seq[sampler__cpu(c->sampler, i)] = (uint32_t)now.kept;
-		add_ticks(&c->current->ticks, &c->ticks[i], &now);
-		c->ticks[i] = now;
+	if (r < 0)
+		return r;
+	c->cut_ns = clock_ns(CLOCK_MONOTONIC);
+	for (unsigned i = 0; i < n; i++) {
+		c->cut_seq[sampler__cpu(c->sampler, i)] = (uint32_t)now[i].kept;
+		add_ticks(&c->current->ticks, &c->ticks[i], &now[i]);
+		c->ticks[i] = now[i];
 	}
 	c->closing = steal_ptr(c->current);
 	c->closing->duration_ns = c->cut_ns - c->started_ns;
+	return 0;
 }
 
 /* Hands the closing window over once it has all its samples. */
@@ -325,8 +330,9 @@ bool collector__rotate(struct collector *c, uint64_t start_ns, int *ret_error)
 	*ret_error = 0;
 	if (!collector__ready(c))
 		return false;
-	cut(c);
-	*ret_error = new_window(c, start_ns);
+	*ret_error = cut(c);
+	if (*ret_error == 0)
+		*ret_error = new_window(c, start_ns);
 	return *ret_error == 0;
 }
 
@@ -335,11 +341,11 @@ int collector__stop(struct collector *c)
 	int r = sampler__stop(c->sampler);
 
 	assert(collector__ready(c));
-	if (r < 0)
-		return r;
-	cut(c);
+	if (r == 0)
+		r = cut(c);
 	/* The events are off, so everything there is can be read at once. */
-	r = drain(c, UINT64_MAX);
+	if (r == 0)
+		r = drain(c, UINT64_MAX);
 	return r < 0 ? r : settle(c, UINT64_MAX);
 }
 
@@ -364,17 +370,7 @@ uint64_t collector__n_samples(const struct collector *c)
 	return c->current ? c->current->n_samples : 0;
 }
 
-uint64_t collector__n_lost(struct collector *c)
+uint64_t collector__n_lost(const struct collector *c)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < sampler__n_cpus(c->sampler); i++) {
-		struct sampler_ticks t;
-
-		sampler__read_ticks(c->sampler, i, &t);
-		n += t.missed;
-		for (unsigned k = 0; k < LOST_MAX; k++)
-			n += t.lost[k];
-	}
-	return n;
+	return sampler__n_lost(c->sampler);
 }

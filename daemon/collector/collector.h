@@ -58,8 +58,8 @@ bool collector__take_report(struct collector *c, struct report *ret);
 /* Whether windows are still being finished. */
 bool collector__finishing(const struct collector *c);
 
-/* Samples in the current window, and lost ticks of all CPUs since the start. */
+/* Samples in the current window, and samples that found no room since the start. */
 uint64_t collector__n_samples(const struct collector *c);
-uint64_t collector__n_lost(struct collector *c);
+uint64_t collector__n_lost(const struct collector *c);
 
 #endif

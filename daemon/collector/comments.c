@@ -29,8 +29,6 @@ char *comments_ticks(char *out, size_t size, const struct sampler_ticks *t)
 		if (t->lost[i])
 			n += (size_t)snprintf(out + n, size - n, " lost.%s=%" PRIu64, lost_names[i],
 					      t->lost[i]);
-	/* Ticks that never reached the program: the host took the CPU away, or BPF was busy on
-	 * it. */
 	if (t->missed && n < size)
 		snprintf(out + n, size - n, " lost.missed=%" PRIu64, t->missed);
 	return out;
@@ -68,6 +66,9 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	    "names: dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64 " none=%" PRIu64
 	    " (distinct frames)",
 	    by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_NONE]);
+	if (w->ticks.stolen)
+		add(c, "stolen: %" PRIu64 " ticks of time that the hypervisor gave to others",
+		    w->ticks.stolen);
 	if (named->n_absent_objects || named->n_bad_objects)
 		add(c, "files: absent=%u unusable=%u", named->n_absent_objects,
 		    named->n_bad_objects);

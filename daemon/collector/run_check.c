@@ -117,31 +117,32 @@ static void check_ticks(struct checks *c, struct sampler *s)
 	struct timespec moment = {.tv_nsec = 200000000};
 	uint64_t n_samples = 0, n_ticks = 0;
 	unsigned silent = 0;
-	int r = sampler__start(s);
+	unsigned n_cpus = sampler__n_cpus(s);
+	cleanup_free struct sampler_ticks *ticks = calloc(n_cpus, sizeof(*ticks));
+	int r = ticks ? sampler__start(s) : -ENOMEM;
 
 	nanosleep(&moment, NULL);
 	if (r == 0)
 		r = sampler__stop(s);
 	if (r == 0)
 		r = sampler__drain(s, count_sample, &n_samples);
+	if (r >= 0)
+		r = sampler__read_ticks(s, ticks);
 	if (r < 0) {
 		add(c, "samples", CHECK_FAILED, "%s", strerror(-r));
 		return;
 	}
-	for (unsigned i = 0; i < sampler__n_cpus(s); i++) {
-		struct sampler_ticks t;
-
-		sampler__read_ticks(s, i, &t);
-		n_ticks += t.kept + t.idle;
-		silent += t.kept + t.idle == 0;
+	for (unsigned i = 0; i < n_cpus; i++) {
+		n_ticks += ticks[i].kept + ticks[i].idle;
+		silent += ticks[i].kept + ticks[i].idle == 0;
 	}
 	if (silent)
 		add(c, "samples", CHECK_FAILED, "%u of %u CPUs gave no tick in 0.2 s", silent,
-		    sampler__n_cpus(s));
+		    n_cpus);
 	else
 		add(c, "samples", CHECK_OK,
-		    "%u CPUs, %" PRIu64 " ticks in 0.2 s, %" PRIu64 " of them in processes",
-		    sampler__n_cpus(s), n_ticks, n_samples);
+		    "%u CPUs, %" PRIu64 " ticks in 0.2 s, %" PRIu64 " of them in processes", n_cpus,
+		    n_ticks, n_samples);
 }
 
 static void check_sampling(struct checks *c)

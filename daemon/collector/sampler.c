@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 #include "daemon/collector/cpulist.h"
+#include "daemon/collector/cputime.h"
 #include "daemon/collector/perf_error.h"
 
 #include "sampler.skel.h"
@@ -25,6 +26,11 @@
 /* All rings together: at 99 Hz and 500 bytes a sample, 80 busy CPU-seconds. */
 #define RINGS_BYTES (4u << 20)
 #define RING_BYTES_MIN (256u << 10)
+
+/* Ticks of one CPU that its program has not seen, by what they were. */
+struct unseen {
+	uint64_t idle, stolen, missed;
+};
 
 struct sampler {
 	struct sampler_bpf *skel;
@@ -38,7 +44,8 @@ struct sampler {
 	const struct cpu_counters *counters; /* shared with the program, by CPU number */
 	size_t counters_bytes;
 	uint64_t period_ns;
-	uint64_t *missed; /* by index of cpus, so that it never shrinks */
+	struct unseen *unseen;		     /* by index of cpus */
+	struct cputime *times, *start_times; /* by CPU number */
 	enum sampler_event event;
 	sampler_sample_fn fn; /* of the drain under way */
 	void *fn_ctx;
@@ -215,8 +222,10 @@ static int list_cpus(struct sampler *s)
 	if (r < 0)
 		return r;
 	s->event_fds = malloc(s->n_cpus * sizeof(*s->event_fds));
-	s->missed = calloc(s->n_cpus, sizeof(*s->missed));
-	if (!s->event_fds || !s->missed)
+	s->unseen = calloc(s->n_cpus, sizeof(*s->unseen));
+	s->times = calloc(s->n_possible, sizeof(*s->times));
+	s->start_times = calloc(s->n_possible, sizeof(*s->start_times));
+	if (!s->event_fds || !s->unseen || !s->times || !s->start_times)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_cpus; i++)
 		s->event_fds[i] = -1;
@@ -273,7 +282,9 @@ struct sampler *sampler__free(struct sampler *s)
 		munmap((void *)s->counters, s->counters_bytes);
 	sampler_bpf__destroy(s->skel);
 	free(s->event_fds);
-	free(s->missed);
+	free(s->unseen);
+	free(s->times);
+	free(s->start_times);
 	free(s->cpus);
 	free(s);
 	return NULL;
@@ -289,7 +300,9 @@ static int all_events(struct sampler *s, unsigned long request)
 
 int sampler__start(struct sampler *s)
 {
-	return all_events(s, PERF_EVENT_IOC_ENABLE);
+	int r = cputime_read(s->start_times, s->n_possible);
+
+	return r < 0 ? r : all_events(s, PERF_EVENT_IOC_ENABLE);
 }
 
 int sampler__stop(struct sampler *s)
@@ -334,23 +347,81 @@ uint64_t sampler__period_ns(const struct sampler *s)
 	return s->period_ns;
 }
 
-void sampler__read_ticks(struct sampler *s, unsigned i, struct sampler_ticks *ret)
+uint64_t sampler__n_lost(const struct sampler *s)
 {
-	const volatile struct cpu_counters *c = &s->counters[s->cpus[i]];
-	uint64_t clock_time_ns, seen;
+	uint64_t n = 0;
 
-	*ret = (struct sampler_ticks){.kept = c->kept, .idle = c->idle, .filtered = c->filtered};
-	seen = ret->kept + ret->idle + ret->filtered;
-	for (unsigned k = 0; k < LOST_MAX; k++) {
-		ret->lost[k] = c->lost[k];
-		seen += ret->lost[k];
+	for (size_t i = 0; i < s->n_cpus; i++)
+		for (unsigned k = 0; k < LOST_MAX; k++)
+			n +=
+			    ((const volatile struct cpu_counters *)s->counters)[s->cpus[i]].lost[k];
+	return n;
+}
+
+/* The event's own clock of CPU I, in periods since the start. */
+static int read_expected(const struct sampler *s, size_t i, uint64_t *ret)
+{
+	uint64_t clock_time_ns;
+
+	if (read(s->event_fds[i], &clock_time_ns, sizeof(clock_time_ns)) != sizeof(clock_time_ns))
+		return errno ? -errno : -EIO;
+	*ret = clock_time_ns / s->period_ns;
+	return 0;
+}
+
+/* Says what the ticks were that CPU I should have had and that its program has not SEEN. */
+static void explain_unseen(struct sampler *s, size_t i, uint64_t n_unseen,
+			   struct sampler_ticks *ticks)
+{
+	const struct cputime *now = &s->times[s->cpus[i]], *then = &s->start_times[s->cpus[i]];
+	struct unseen *u = &s->unseen[i];
+	uint64_t n_idle = (now->idle_ns - then->idle_ns) / s->period_ns;
+	uint64_t n_stolen = (now->steal_ns - then->steal_ns) / s->period_ns;
+	uint64_t n_new;
+
+	/* Only what is new is shared out, so that no part ever shrinks. */
+	n_unseen = MAX(n_unseen, u->idle + u->stolen + u->missed);
+	n_new = n_unseen - (u->idle + u->stolen + u->missed);
+	if (n_idle > ticks->idle + u->idle) {
+		uint64_t n = MIN(n_new, n_idle - ticks->idle - u->idle);
+
+		u->idle += n;
+		n_new -= n;
 	}
-	/* cpu-clock counts nanoseconds, so the event itself says how many periods have passed. The
-	 * frequency of `cycles` is adjusted by the kernel as it goes: nothing to compare with. */
-	if (s->event == SAMPLER_EVENT_CPU_CLOCK &&
-	    read(s->event_fds[i], &clock_time_ns, sizeof(clock_time_ns)) == sizeof(clock_time_ns) &&
-	    clock_time_ns / s->period_ns > seen + s->missed[i])
-		s->missed[i] = clock_time_ns / s->period_ns - seen;
-	ret->missed = s->missed[i];
-	ret->expected = seen + ret->missed;
+	if (n_stolen > u->stolen) {
+		uint64_t n = MIN(n_new, n_stolen - u->stolen);
+
+		u->stolen += n;
+		n_new -= n;
+	}
+	u->missed += n_new;
+	ticks->idle += u->idle;
+	ticks->stolen = u->stolen;
+	ticks->missed = u->missed;
+}
+
+int sampler__read_ticks(struct sampler *s, struct sampler_ticks *ret)
+{
+	int r = cputime_read(s->times, s->n_possible);
+
+	for (size_t i = 0; i < s->n_cpus && r == 0; i++) {
+		const volatile struct cpu_counters *c = &s->counters[s->cpus[i]];
+		struct sampler_ticks *t = &ret[i];
+		uint64_t expected = 0, seen;
+
+		*t = (struct sampler_ticks){
+		    .kept = c->kept, .idle = c->idle, .filtered = c->filtered};
+		seen = t->kept + t->idle + t->filtered;
+		for (unsigned k = 0; k < LOST_MAX; k++) {
+			t->lost[k] = c->lost[k];
+			seen += t->lost[k];
+		}
+		/* cpu-clock counts nanoseconds. The frequency of `cycles` is adjusted by the kernel
+		 * as it goes: there is nothing to compare with. */
+		if (s->event == SAMPLER_EVENT_CPU_CLOCK)
+			r = read_expected(s, i, &expected);
+		explain_unseen(s, i, expected > seen ? expected - seen : 0, t);
+		t->expected = seen + s->unseen[i].idle + t->missed;
+	}
+	return r;
 }

@@ -32,8 +32,13 @@ struct sampler_options {
 
 /*
  * What became of the ticks of one CPU since sampler__start(). expected is what the event's own
- * clock says, so that ticks that never reached the program (the host took the CPU away, the program
- * was blocked) show as missed: expected = kept + idle + filtered + lost[…] + missed.
+ * clock says, so that ticks that never reached the program show too:
+ * expected = kept + idle + filtered + lost[…] + missed.
+ *
+ * Ticks that did not come while the CPU was idle, as some kernels do not deliver them then, are
+ * counted as idle. Those of time that the hypervisor took away are not expected: nothing of this
+ * host ran; they are told apart as stolen. The rest is missed: the program was blocked, or the
+ * timer was late.
  */
 struct sampler_ticks {
 	uint64_t expected;
@@ -41,6 +46,7 @@ struct sampler_ticks {
 	uint64_t idle;
 	uint64_t filtered;
 	uint64_t lost[LOST_MAX];
+	uint64_t stolen;
 	uint64_t missed;
 };
 
@@ -90,7 +96,10 @@ unsigned sampler__n_possible_cpus(const struct sampler *s);
 /* Nanoseconds of CPU time that one sample stands for. */
 uint64_t sampler__period_ns(const struct sampler *s);
 
-/* Reads the account of CPU I. Values only grow from call to call. */
-void sampler__read_ticks(struct sampler *s, unsigned i, struct sampler_ticks *ret);
+/* Samples of all CPUs that could not be sent since the start. */
+uint64_t sampler__n_lost(const struct sampler *s);
+
+/* Reads the account of every CPU sampled. Values only grow from call to call. 0 or -errno. */
+int sampler__read_ticks(struct sampler *s, struct sampler_ticks *ret);
 
 #endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/inlines.h"
+
+#include <assert.h>
+#include <dwarf.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "symbolizer/die.h"
+
+struct inlines {
+	struct inline_node *nodes;
+	size_t n_nodes, cap_nodes;
+	uint32_t *innermost; /* of each query */
+	size_t n_queries;
+	struct die_walk walk;
+	uint32_t
+	    context[LIMIT_DEPTH_MAX]; /* innermost node around walk.stack[i], itself included */
+};
+
+/* What one walk is about. */
+struct visit {
+	const struct unit *unit;
+	const uint64_t *vaddrs;
+	struct limits *limits;
+	bool enters_types; /* functions may stand in types */
+	bool enters_all;   /* second walk: functions may stand anywhere */
+};
+
+DEFINE_CLEANUP(struct inlines *, inlines__free);
+
+int inlines__new(struct inlines **ret, size_t n_queries)
+{
+	_cleanup_(inlines__freep) struct inlines *inlines = calloc(1, sizeof(*inlines));
+
+	if (!inlines)
+		return -ENOMEM;
+	inlines->innermost = calloc(n_queries + 1, sizeof(*inlines->innermost));
+	if (!inlines->innermost)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_queries; i++)
+		inlines->innermost[i] = INLINE_NODE_NONE;
+	inlines->n_queries = n_queries;
+	*ret = steal_ptr(inlines);
+	return 0;
+}
+
+struct inlines *inlines__free(struct inlines *inlines)
+{
+	if (!inlines)
+		return NULL;
+	free(inlines->nodes);
+	free(inlines->innermost);
+	free(inlines);
+	return NULL;
+}
+
+uint32_t inlines__innermost(const struct inlines *inlines, uint32_t query)
+{
+	assert(query < inlines->n_queries);
+	return inlines->innermost[query];
+}
+
+struct inline_node *inlines__node(struct inlines *inlines, uint32_t node)
+{
+	assert(node < inlines->n_nodes);
+	return &inlines->nodes[node];
+}
+
+/* The first of the unit's queries at or above LO. */
+static size_t first_query(const struct visit *v, uint64_t lo)
+{
+	size_t a = 0, b = v->unit->n_queries;
+
+	while (a < b) {
+		size_t mid = a + (b - a) / 2;
+
+		if (v->vaddrs[v->unit->queries[mid]] < lo)
+			a = mid + 1;
+		else
+			b = mid;
+	}
+	return a;
+}
+
+static bool take_match(struct limits *limits)
+{
+	if (limits->matches_left == 0) {
+		limits->hits[LIMIT_MATCHES]++;
+		return false;
+	}
+	limits->matches_left--;
+	return true;
+}
+
+static int add_node(struct inlines *inlines, const Dwarf_Die *die, uint32_t parent)
+{
+	int r = array_reserve(&inlines->nodes, &inlines->cap_nodes, inlines->n_nodes + 1,
+			      sizeof(*inlines->nodes));
+
+	if (r == 0)
+		inlines->nodes[inlines->n_nodes++] = (struct inline_node){*die, parent};
+	return r;
+}
+
+/*
+ * Moves the addresses inside of DIE that are so far placed in PARENT into a new node below it.
+ * *RET_NODE becomes the node, or INLINE_NODE_NONE where there are no such addresses.
+ */
+static int place(struct inlines *inlines, const struct visit *v, Dwarf_Die *die, uint32_t parent,
+		 uint32_t *ret_node)
+{
+	struct die_ranges ranges;
+	uint64_t lo, hi;
+
+	*ret_node = INLINE_NODE_NONE;
+	die_ranges__init(&ranges, die);
+	while (die_ranges__next(&ranges, v->limits, &lo, &hi)) {
+		for (size_t i = first_query(v, lo); i < v->unit->n_queries; i++) {
+			uint32_t query = v->unit->queries[i];
+
+			if (v->vaddrs[query] >= hi || !take_match(v->limits))
+				break;
+			if (inlines->innermost[query] != parent)
+				continue;
+			if (*ret_node == INLINE_NODE_NONE) {
+				int r = add_node(inlines, die, parent);
+
+				if (r < 0)
+					return r;
+				*ret_node = (uint32_t)(inlines->n_nodes - 1);
+			}
+			inlines->innermost[query] = *ret_node;
+		}
+	}
+	return 0;
+}
+
+/* True where the block DIE has no ranges of its own or one of them holds an address. */
+static bool block_is_hit(const struct visit *v, Dwarf_Die *die)
+{
+	struct die_ranges ranges;
+	bool has_ranges = false;
+	uint64_t lo, hi;
+
+	die_ranges__init(&ranges, die);
+	while (die_ranges__next(&ranges, v->limits, &lo, &hi)) {
+		size_t i = first_query(v, lo);
+
+		has_ranges = true;
+		if (i < v->unit->n_queries && v->vaddrs[v->unit->queries[i]] < hi)
+			return true;
+	}
+	return !has_ranges;
+}
+
+/* Looks at the DIE at hand. *RET_DESCEND says whether its children matter. */
+static int visit_die(struct inlines *inlines, const struct visit *v, bool *ret_descend)
+{
+	unsigned int depth = inlines->walk.depth;
+	Dwarf_Die *die = &inlines->walk.stack[depth];
+	uint32_t around = inlines->context[depth - 1];
+	uint32_t node = around;
+	bool descend = v->enters_all;
+	int r = 0;
+
+	switch (dwarf_tag(die)) {
+	case DW_TAG_subprogram:
+		r = place(inlines, v, die, INLINE_NODE_NONE, &node);
+		descend |= node != INLINE_NODE_NONE;
+		break;
+	case DW_TAG_inlined_subroutine:
+		if (around == INLINE_NODE_NONE)
+			break;
+		r = place(inlines, v, die, around, &node);
+		descend |= node != INLINE_NODE_NONE;
+		break;
+	case DW_TAG_lexical_block:
+	case DW_TAG_try_block:
+	case DW_TAG_catch_block:
+	case DW_TAG_with_stmt:
+		descend |= around != INLINE_NODE_NONE && block_is_hit(v, die);
+		break;
+	case DW_TAG_namespace:
+	case DW_TAG_module:
+		node = INLINE_NODE_NONE;
+		descend = true;
+		break;
+	case DW_TAG_class_type:
+	case DW_TAG_structure_type:
+	case DW_TAG_union_type:
+	case DW_TAG_interface_type:
+	case DW_TAG_enumeration_type:
+		node = INLINE_NODE_NONE;
+		descend |= v->enters_types;
+		break;
+	default:
+		descend = false;
+	}
+	inlines->context[depth] = node;
+	*ret_descend = descend;
+	return r;
+}
+
+static int walk_once(struct inlines *inlines, const struct visit *v)
+{
+	bool descend = true;
+	int r = 0;
+
+	die_walk__init(&inlines->walk, &v->unit->die);
+	inlines->context[0] = INLINE_NODE_NONE;
+	while (r == 0 && die_walk__next(&inlines->walk, v->limits, descend))
+		r = visit_die(inlines, v, &descend);
+	return r;
+}
+
+static bool language_is_c(Dwarf_Die *unit)
+{
+	uint64_t language;
+
+	if (!die_number(unit, DW_AT_language, &language))
+		return false;
+	switch (language) {
+	case DW_LANG_C89:
+	case DW_LANG_C:
+	case DW_LANG_C99:
+	case DW_LANG_C11:
+	case DW_LANG_Mips_Assembler:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool all_placed(const struct inlines *inlines, const struct unit *unit)
+{
+	for (size_t i = 0; i < unit->n_queries; i++)
+		if (inlines->innermost[unit->queries[i]] == INLINE_NODE_NONE)
+			return false;
+	return true;
+}
+
+int inlines__walk(struct inlines *inlines, const struct unit *unit, const uint64_t *vaddrs,
+		  struct limits *limits)
+{
+	Dwarf_Die die = unit->die;
+	struct visit v = {
+	    .unit = unit,
+	    .vaddrs = vaddrs,
+	    .limits = limits,
+	    .enters_types = !language_is_c(&die),
+	};
+	int r = walk_once(inlines, &v);
+
+	if (r < 0 || all_placed(inlines, unit))
+		return r;
+	v.enters_types = v.enters_all = true;
+	return walk_once(inlines, &v);
+}

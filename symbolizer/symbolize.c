@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/symbolize.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "symbolizer/answer.h"
+#include "symbolizer/demangle.h"
+#include "symbolizer/elf_file.h"
+#include "symbolizer/empty_dwarf.h"
+#include "symbolizer/sweep.h"
+#include "symbolizer/symtab.h"
+
+/* The files of one request. */
+struct files {
+	struct elf_file *file;
+	struct elf_file *debug; /* NULL = none that fits */
+	struct elf_file *alt;	/* NULL = none that fits */
+	bool debug_ignored;
+};
+
+/* The addresses that lie in code, sorted by address, with their numbers in the request. */
+struct queries {
+	uint64_t *vaddrs;
+	uint32_t *addrs;
+	struct sweep_line *lines;
+	size_t n;
+};
+
+DEFINE_CLEANUP(struct elf_file *, elf_file__close);
+DEFINE_CLEANUP(struct answer *, answer__free);
+DEFINE_CLEANUP(struct symtab *, symtab__free);
+DEFINE_CLEANUP(struct empty_dwarf *, empty_dwarf__free);
+DEFINE_CLEANUP(Dwarf *, dwarf_end);
+
+int symbolize_identify(int fd, struct msg_identity *ret)
+{
+	_cleanup_(elf_file__closep) struct elf_file *file = NULL;
+	struct msg_identity id = {0};
+	int r = elf_file__open(&file, fd);
+
+	if (r < 0)
+		return r;
+	id.build_id = *elf_file__build_id(file);
+	id.has_dwarf = elf_file__has_dwarf(file);
+	id.has_symtab = elf_file__has_symtab(file);
+	elf_file__debuglink(file, id.debuglink, &id.debuglink_crc);
+	elf_file__altlink(file, id.alt_path, &id.alt_build_id);
+	*ret = id;
+	return 0;
+}
+
+static void files__fini(struct files *files)
+{
+	elf_file__close(files->file);
+	elf_file__close(files->debug);
+	elf_file__close(files->alt);
+}
+
+/* True where DEBUG is the debug information of FILE: the build ids say so, or the CRC if there are
+ * none. */
+static bool debug_fits(const struct elf_file *file, const struct elf_file *debug)
+{
+	const struct msg_build_id *id = elf_file__build_id(file);
+	const struct msg_build_id *debug_id = elf_file__build_id(debug);
+	uint32_t want, crc;
+	char name[256];
+
+	if (id->size || debug_id->size)
+		return build_id_equal(id, debug_id);
+	return elf_file__debuglink(file, name, &want) && elf_file__crc(debug, &crc) == 0 &&
+	       crc == want;
+}
+
+static bool alt_fits(const struct elf_file *source, const struct elf_file *alt)
+{
+	struct msg_build_id want;
+	char path[1024];
+
+	return elf_file__altlink(source, path, &want) &&
+	       build_id_equal(&want, elf_file__build_id(alt));
+}
+
+/* The file whose DWARF serves; NULL where there is none. */
+static struct elf_file *dwarf_source(const struct files *files, struct limits *limits)
+{
+	if (elf_file__dwarf_usable(files->file, limits))
+		return files->file;
+	if (files->debug && elf_file__dwarf_usable(files->debug, limits))
+		return files->debug;
+	return NULL;
+}
+
+static int open_files(struct files *files, const struct symbolize_fds *fds)
+{
+	int r = elf_file__open(&files->file, fds->file);
+
+	if (r < 0)
+		return r;
+	if (fds->debug >= 0) {
+		r = elf_file__open(&files->debug, fds->debug);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 || !debug_fits(files->file, files->debug)) {
+			files->debug = elf_file__close(files->debug);
+			files->debug_ignored = true;
+		}
+	}
+	if (fds->alt >= 0) {
+		r = elf_file__open(&files->alt, fds->alt);
+		if (r == -ENOMEM)
+			return r;
+		if (r < 0 || !(alt_fits(files->file, files->alt) ||
+			       (files->debug && alt_fits(files->debug, files->alt)))) {
+			files->alt = elf_file__close(files->alt);
+			files->debug_ignored = true;
+		}
+	}
+	return 0;
+}
+
+static void queries__fini(struct queries *q)
+{
+	free(q->vaddrs);
+	free(q->addrs);
+	free(q->lines);
+}
+
+struct placed {
+	uint64_t vaddr;
+	uint32_t addr;
+};
+
+static int compare_placed(const void *pa, const void *pb)
+{
+	const struct placed *a = pa, *b = pb;
+
+	if (a->vaddr != b->vaddr)
+		return a->vaddr < b->vaddr ? -1 : 1;
+	return (a->addr > b->addr) - (a->addr < b->addr);
+}
+
+/* Places the offsets in the address space of FILE; those outside of code keep their offset. */
+static int queries__init(struct queries *q, const struct elf_file *file, const uint64_t *offs,
+			 uint32_t n, struct answer *answer)
+{
+	cleanup_free struct placed *placed = calloc((size_t)n + 1, sizeof(*placed));
+
+	q->vaddrs = calloc((size_t)n + 1, sizeof(*q->vaddrs));
+	q->addrs = calloc((size_t)n + 1, sizeof(*q->addrs));
+	q->lines = calloc((size_t)n + 1, sizeof(*q->lines));
+	if (!placed || !q->vaddrs || !q->addrs || !q->lines)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < n; i++) {
+		struct placed *p = &placed[q->n];
+
+		answer__set_vaddr(answer, i, offs[i]);
+		if (!elf_file__vaddr_of(file, offs[i], &p->vaddr))
+			continue;
+		answer__set_vaddr(answer, i, p->vaddr);
+		p->addr = i;
+		q->n++;
+	}
+	qsort(placed, q->n, sizeof(*placed), compare_placed);
+	for (size_t i = 0; i < q->n; i++) {
+		q->vaddrs[i] = placed[i].vaddr;
+		q->addrs[i] = placed[i].addr;
+	}
+	return 0;
+}
+
+static int load_symtab(struct symtab *symtab, const struct files *files, struct limits *limits)
+{
+	int r = symtab__add(symtab, files->file, ".symtab", limits);
+
+	if (r == 0 && files->debug)
+		r = symtab__add(symtab, files->debug, ".symtab", limits);
+	if (r == 0)
+		r = symtab__add(symtab, files->file, ".dynsym", limits);
+	if (r == 0)
+		symtab__sort(symtab);
+	return r;
+}
+
+/*
+ * True where the last string of the section ends inside of it. libdw (0.188) reads the names of a DWARF 5 line table
+ * until their end, wherever that is.
+ */
+static bool strings_end(Elf_Scn *scn)
+{
+	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
+
+	if (!scn)
+		return true;
+	return data && data->d_buf && data->d_size &&
+	       !((const char *)data->d_buf)[data->d_size - 1];
+}
+
+/* The DWARF of FILE, to be ended, and its section of lines; NULL where it cannot be used. */
+static Dwarf *open_dwarf(const struct elf_file *file, const Elf_Data **ret_lines)
+{
+	/* Looked up before libdw inflates sections, which changes their headers. */
+	Elf_Scn *lines = elf_file__section(file, ".debug_line");
+	Elf_Scn *strings = elf_file__section(file, ".debug_str");
+	Elf_Scn *line_strings = elf_file__section(file, ".debug_line_str");
+	Dwarf *dwarf = dwarf_begin_elf(elf_file__elf(file), DWARF_C_READ, NULL);
+
+	if (!dwarf)
+		return NULL;
+	if (!strings_end(strings) || !strings_end(line_strings)) {
+		dwarf_end(dwarf);
+		return NULL;
+	}
+	*ret_lines = lines ? elf_getdata(lines, NULL) : NULL;
+	return dwarf;
+}
+
+/* Names what the DWARF of SOURCE can name. */
+static int name_from_dwarf(const struct files *files, struct elf_file *source, struct queries *q,
+			   const struct symtab *symtab, struct answer *answer,
+			   struct limits *limits)
+{
+	/* Released in reverse: libdw refers to the other file's until its own is gone. */
+	_cleanup_(empty_dwarf__freep) struct empty_dwarf *empty = NULL;
+	_cleanup_(dwarf_endp) Dwarf *alt = NULL;
+	_cleanup_(dwarf_endp) Dwarf *dwarf = NULL;
+	const Elf_Data *lines = NULL, *alt_lines;
+	int r = empty_dwarf__new(&empty);
+
+	if (r < 0)
+		return r;
+	dwarf = open_dwarf(source, &lines);
+	if (!dwarf)
+		return 0;
+	if (files->alt && elf_file__dwarf_usable(files->alt, limits))
+		alt = open_dwarf(files->alt, &alt_lines);
+	dwarf_setalt(dwarf, alt ? alt : empty_dwarf__dwarf(empty));
+	return sweep_run(&(struct sweep){
+	    .dwarf = dwarf,
+	    .debug_line = lines,
+	    .vaddrs = q->vaddrs,
+	    .addrs = q->addrs,
+	    .n = q->n,
+	    .symtab = symtab,
+	    .answer = answer,
+	    .limits = limits,
+	    .lines = q->lines,
+	});
+}
+
+/* Names what is left from the symbols, with the line where DWARF had one. */
+static int name_from_symbols(const struct queries *q, const struct symtab *symtab,
+			     struct answer *answer)
+{
+	for (size_t i = 0; i < q->n; i++) {
+		struct answer_frame frame = {
+		    .function.filename = q->lines[i].file,
+		    .line = q->lines[i].line,
+		};
+		const char *symbol;
+		int r;
+
+		if (answer__is_named(answer, q->addrs[i]))
+			continue;
+		symbol = symtab__find(symtab, q->vaddrs[i], NULL);
+		if (!symbol)
+			continue;
+		r = answer__names(answer, symbol,
+				  MIN(symbol_name_length(symbol), linkage_name_length(symbol)),
+				  &frame.function.system_name, &frame.function.name);
+		if (r == 0)
+			r = answer__set_frames(answer, q->addrs[i], SYMBOL_SOURCE_SYMTAB, &frame,
+					       1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uint32_t n, void **ret,
+		      size_t *ret_n, struct limits *ret_limits)
+{
+	/* In this order, since what is released last must outlive the rest. */
+	_cleanup_(files__fini) struct files files = {0};
+	_cleanup_(symtab__freep) struct symtab *symtab = NULL;
+	_cleanup_(answer__freep) struct answer *answer = NULL;
+	_cleanup_(queries__fini) struct queries queries = {0};
+	struct elf_file *source;
+	int r;
+
+	for (uint32_t i = 1; i < n; i++)
+		if (offs[i] <= offs[i - 1])
+			return -EINVAL;
+	limits__init(ret_limits, n);
+	r = open_files(&files, fds);
+	if (r == 0)
+		r = answer__new(&answer, n, elf_file__is_go(files.file), ret_limits);
+	if (r == 0)
+		r = queries__init(&queries, files.file, offs, n, answer);
+	if (r == 0)
+		r = symtab__new(&symtab);
+	if (r == 0)
+		r = load_symtab(symtab, &files, ret_limits);
+	if (r < 0)
+		return r;
+	source = dwarf_source(&files, ret_limits);
+	if (source && queries.n)
+		r = name_from_dwarf(&files, source, &queries, symtab, answer, ret_limits);
+	if (r == 0)
+		r = name_from_symbols(&queries, symtab, answer);
+	if (r == 0)
+		r = answer__encode(answer, files.debug_ignored, ret, ret_n);
+	return r;
+}

@@ -1,0 +1,742 @@
+# SPDX-License-Identifier: Apache-2.0
+"""cprofd-symbolizer on real files: the same names, lines and inline chains as llvm-symbolizer.
+
+Speaks the worker's protocol (daemon/ipc/frame.h, messages.h) over a socket pair, as the collector does.
+"""
+
+import array
+import collections
+import os
+import random
+import re
+import resource
+import shutil
+import socket
+import struct
+import subprocess
+import time
+import zlib
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("CPROFD_BUILD") or os.path.join(ROOT, "build")
+WORKER = os.path.join(BUILD, "cprofd-symbolizer")
+
+MAGIC = 0x63707266
+IDENTIFY, IDENTIFY_OK, SYMBOLIZE, SYMBOLIZE_OK, FAILED = range(1, 6)
+SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB = range(3)
+
+Frame = collections.namedtuple("Frame", "name system_name filename start_line line")
+Addr = collections.namedtuple("Addr", "vaddr source frames")
+Identity = collections.namedtuple("Identity", "build_id has_dwarf has_symtab debuglink crc alt_build_id alt_path")
+
+
+def align8(n):
+    return (n + 7) & ~7
+
+
+class Failed(Exception):
+    pass
+
+
+class Worker:
+    def __init__(self):
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+
+        def place_socket():
+            os.dup2(theirs.fileno(), 3)
+
+        self.child = subprocess.Popen([WORKER], preexec_fn=place_socket, pass_fds=(3,), close_fds=True)
+        theirs.close()
+        self.sock = ours
+        self.id = 0
+
+    def close(self):
+        self.sock.close()
+        return self.child.wait(timeout=30)
+
+    def cpu_seconds(self):
+        with open(f"/proc/{self.child.pid}/stat") as f:
+            fields = f.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def peak_kib(self):
+        with open(f"/proc/{self.child.pid}/status") as f:
+            return int(re.search(r"VmHWM:\s+(\d+)", f.read()).group(1))
+
+    def receive(self, n):
+        parts = []
+        while n:
+            part = self.sock.recv(min(n, 1 << 20))
+            if not part:
+                raise EOFError("the worker is gone")
+            parts.append(part)
+            n -= len(part)
+        return b"".join(parts)
+
+    def ask(self, kind, payload, fds):
+        self.id += 1
+        header = struct.pack("=5I", MAGIC, kind, self.id, len(payload), len(fds))
+        socket.send_fds(self.sock, [header], fds)
+        self.sock.sendall(payload)
+        magic, answer, id_, n, n_fds = struct.unpack("=5I", self.receive(20))
+        assert (magic, id_, n_fds) == (MAGIC, self.id, 0)
+        body = self.receive(n)
+        if answer == FAILED:
+            error, text = struct.unpack("=i252s", body)
+            raise Failed(error, text.rstrip(b"\0").decode())
+        assert answer == kind + 1
+        return body
+
+    def identify(self, path):
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            body = self.ask(IDENTIFY, b"", [fd])
+        finally:
+            os.close(fd)
+        n, bid, dwarf, symtab, link, crc, _, n_alt, alt, path = struct.unpack(
+            "=I32sII256sIII32s1024s", body)
+        return Identity(bid[:n].hex(), bool(dwarf), bool(symtab), link.rstrip(b"\0").decode(), crc,
+                        alt[:n_alt].hex(), path.rstrip(b"\0").decode())
+
+    def symbolize(self, path, offs, debug=None, alt=None):
+        """Returns ([Addr], debug_ignored)."""
+        fds = [os.open(p, os.O_RDONLY) for p in (path, debug, alt) if p]
+        payload = struct.pack("=4I", len(offs), bool(debug), bool(alt), 0)
+        payload += array.array("Q", offs).tobytes()
+        try:
+            body = self.ask(SYMBOLIZE, payload, fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+        return decode(body, len(offs))
+
+
+def decode(body, n_asked):
+    n_addrs, n_frames, n_functions, n_strings, ignored, _ = struct.unpack_from("=6I", body)
+    assert n_addrs == n_asked
+    frames_at = align8(24 + n_addrs * 16)
+    functions_at = align8(frames_at + n_frames * 8)
+    strings_at = align8(functions_at + n_functions * 16)
+    assert len(body) == strings_at + n_strings
+    cache = {}
+
+    def string(off):
+        if off not in cache:
+            end = body.index(b"\0", strings_at + off)
+            cache[off] = body[strings_at + off:end].decode(errors="replace")
+        return cache[off]
+
+    functions = list(struct.iter_unpack("=4I", body[functions_at:functions_at + n_functions * 16]))
+    frames = []
+    for function, line in struct.iter_unpack("=2I", body[frames_at:frames_at + n_frames * 8]):
+        name, system_name, filename, start = functions[function]
+        frames.append(Frame(string(name), string(system_name), string(filename), start, line))
+    out = []
+    for vaddr, first, n, source in struct.iter_unpack("=QIHH", body[24:24 + n_addrs * 16]):
+        out.append(Addr(vaddr, source, frames[first:first + n]))
+    return out, bool(ignored)
+
+
+# ---- ELF by hand, and the oracle ------------------------------------------------------------------
+
+Text = collections.namedtuple("Text", "off vaddr size")
+
+
+def text_section(path):
+    out = subprocess.run(["readelf", "-SW", path], capture_output=True, text=True, check=True).stdout
+    m = re.search(r"\] \.text\s+PROGBITS\s+(\w+) (\w+) (\w+)", out)
+    vaddr, off, size = (int(x, 16) for x in m.groups())
+    return Text(off, vaddr, size)
+
+
+def llvm(path, vaddrs, *options):
+    """The chains [(function, file, line)] of llvm-symbolizer, mangled names."""
+    lines = "".join(f"{v:#x}\n" for v in vaddrs)
+    out = subprocess.run(["llvm-symbolizer", "--inlines", "--no-demangle", "--obj=" + path, *options],
+                         input=lines, capture_output=True, text=True, check=True).stdout
+    chains = []
+    for block in out.rstrip("\n").split("\n\n"):
+        rows = block.split("\n")
+        chain = []
+        for function, place in zip(rows[::2], rows[1::2]):
+            file, line, _ = place.rsplit(":", 2)
+            chain.append((function, os.path.basename(file), int(line)))
+        chains.append(chain)
+    assert len(chains) == len(vaddrs)
+    return chains
+
+
+def plain(name):
+    """A linkage name without what only tells copies apart: clones, versions, C1/C2 of constructors."""
+    name = name.split("@")[0].removesuffix(".abi0")
+    name = re.sub(r"(\.(isra|constprop|part|cold|lto_priv|llvm|localalias)(\.\d+)?)+$", "", name)
+    return re.sub(r"([CD])[0-4](E|I)", r"\1*\2", name)
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            pytest.skip(f"{tool} is not installed")
+
+
+@pytest.fixture
+def worker():
+    w = Worker()
+    yield w
+    assert w.close() == 0
+
+
+SOURCE = r"""
+#include <cstdlib>
+namespace ns {
+struct S {
+	volatile int field;
+	inline __attribute__((always_inline)) int leaf(int x)
+	{
+		field = field + x;
+		field = field * 3 + 1;
+		return field;
+	}
+};
+template <typename T> inline __attribute__((always_inline)) int middle(T &s, int x)
+{
+	int y = s.leaf(x + 1);
+	s.field = y;
+	return y * 2 + s.field;
+}
+}
+__attribute__((noinline)) int outer(int n)
+{
+	ns::S s = {n};
+	int sum = 0;
+	auto lambda = [&](int k) __attribute__((noinline)) {
+		s.field = k;
+		return s.field + ns::middle(s, k);
+	};
+	for (int i = 0; i < n; i++)
+		sum += ns::middle(s, i);
+	return sum + lambda(n);
+}
+int main(int argc, char **)
+{
+	return outer(argc) == 42 ? 1 : 0;
+}
+"""
+
+VARIANTS = {
+    "gcc": ["g++", "-O2", "-g"],
+    "clang-no-aranges": ["clang++", "-O2", "-g"],
+    "clang-g1": ["clang++", "-O2", "-g1"],
+    "gcc-g1": ["g++", "-O2", "-g1"],
+    "gcc-dwarf4": ["g++", "-O2", "-g", "-gdwarf-4"],
+    "gcc-dwarf5": ["g++", "-O2", "-g", "-gdwarf-5"],
+    "clang-dwarf4": ["clang++", "-O2", "-g", "-gdwarf-4"],
+    "clang-dwarf5": ["clang++", "-O2", "-g", "-gdwarf-5"],
+    "zlib": ["g++", "-O2", "-g", "-gz=zlib"],
+    "zlib-gnu": ["g++", "-O2", "-g", "-gz=zlib-gnu"],
+    "static": ["g++", "-O2", "-g", "-static"],
+    "static-pie": ["g++", "-O2", "-g", "-static-pie"],
+    "no-pie": ["g++", "-O2", "-g", "-no-pie"],
+    "sections": ["g++", "-O2", "-g", "-ffunction-sections"],
+    "lto": ["g++", "-O2", "-g", "-flto"],
+    "no-optimization": ["g++", "-O0", "-g"],
+}
+
+
+def build_cpp(tmp_path, flags):
+    need(flags[0])
+    source = tmp_path / "program.cc"
+    source.write_text(SOURCE)
+    program = tmp_path / "program"
+    subprocess.run([*flags, "-o", program, source], check=True)
+    return str(program)
+
+
+def code_of(path, pattern):
+    """Every address of the functions whose mangled name matches PATTERN."""
+    out = subprocess.run(["nm", "-S", path], capture_output=True, text=True, check=True).stdout
+    vaddrs = []
+    for m in re.finditer(r"^(\w+) (\w+) [tTwW] (\S+)$", out, re.M):
+        if re.search(pattern, m.group(3)):
+            vaddrs += range(int(m.group(1), 16), int(m.group(1), 16) + int(m.group(2), 16))
+    assert vaddrs
+    return sorted(set(vaddrs))
+
+
+def ours_as_chain(addr):
+    return [(f.system_name, os.path.basename(f.filename), f.line) for f in addr.frames]
+
+
+def same_chain(addr, oracle, names=True):
+    """Equal functions, files and lines; where llvm says line 0 (no line), ours is the line before."""
+    ours = ours_as_chain(addr)
+    if not ours and oracle[0][0] == "??":
+        return True
+    if len(ours) != len(oracle):
+        return False
+    for (name, file, line), (want_name, want_file, want_line) in zip(ours, oracle):
+        if names and plain(name) != plain(want_name):
+            return False
+        if want_line and (line != want_line or file != want_file):
+            return False
+    return True
+
+
+def compare(worker, path, vaddrs, debug=None, oracle_path=None, names=True, **kw):
+    text = text_section(path)
+    offs = [v - text.vaddr + text.off for v in vaddrs]
+    addrs, ignored = worker.symbolize(path, offs, debug=debug, **kw)
+    oracle = llvm(oracle_path or path, vaddrs)
+    bad = [(hex(v), ours_as_chain(a), o) for v, a, o in zip(vaddrs, addrs, oracle)
+           if not same_chain(a, o, names)]
+    assert [a.vaddr for a in addrs] == vaddrs
+    assert not ignored
+    return addrs, bad
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_chain(worker, tmp_path, variant):
+    need("llvm-symbolizer")
+    program = build_cpp(tmp_path, VARIANTS[variant])
+    pattern = r"outer|^main$|leaf|middle"
+    # -g1 leaves out linkage names, so inlined frames have bare ones here and there.
+    addrs, bad = compare(worker, program, code_of(program, pattern), names="g1" not in variant)
+    assert not bad, bad[:3]
+    if variant != "no-optimization":
+        deep = [a for a in addrs if len(a.frames) == 3 and a.frames[2].name == "outer(int)"]
+        assert deep
+        assert "leaf" in deep[0].frames[0].name
+        if "g1" not in variant:
+            assert deep[0].frames[0].name == "ns::S::leaf(int)"
+            assert deep[0].frames[1].system_name == "_ZN2ns6middleINS_1SEEEiRT_i"
+            assert deep[0].frames[0].start_line == 6
+    if variant != "clang-g1":  # that leaves out functions with nothing inlined: symbol and line remain
+        assert all(a.source == SOURCE_DWARF for a in addrs)
+    assert all(os.path.isabs(f.filename) for a in addrs for f in a.frames if f.line)
+
+
+@pytest.mark.parametrize("with_build_id", [True, False])
+def test_separate_debug_file(worker, tmp_path, with_build_id):
+    need("llvm-symbolizer", "objcopy")
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g", "-Wl,--build-id=" + ("sha1" if with_build_id else "none")])
+    debug, stripped = str(tmp_path / "program.debug"), str(tmp_path / "stripped")
+    subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+    subprocess.run(["objcopy", "--strip-all", "--add-gnu-debuglink=" + debug, program, stripped], check=True)
+    with open(debug, "rb") as f:
+        crc = zlib.crc32(f.read())
+
+    identity, debug_identity = worker.identify(stripped), worker.identify(debug)
+    assert not identity.has_dwarf and not identity.has_symtab
+    assert (identity.debuglink, identity.crc) == ("program.debug", crc)
+    assert debug_identity.has_dwarf and debug_identity.has_symtab
+    assert identity.build_id == debug_identity.build_id
+    assert bool(identity.build_id) == with_build_id
+
+    vaddrs = code_of(program, r"outer|^main$")
+    _, bad = compare(worker, stripped, vaddrs, debug=debug, oracle_path=program)
+    assert not bad, bad[:3]
+
+    # Another program's debug file is ignored, and the answer says so.
+    other = str(tmp_path / "other.debug")
+    subprocess.run(["g++", "-O1", "-g", "-o", str(tmp_path / "other"), str(tmp_path / "program.cc")], check=True)
+    subprocess.run(["objcopy", "--only-keep-debug", str(tmp_path / "other"), other], check=True)
+    addrs, ignored = worker.symbolize(stripped, [text_section(stripped).off], debug=other)
+    assert ignored and addrs[0].source == SOURCE_NONE
+
+
+def test_dynsym_only(worker, tmp_path):
+    need("objcopy", "g++")
+    library = str(tmp_path / "lib.so")
+    (tmp_path / "lib.cc").write_text(
+        "volatile int v;\nint exported(int x) { v = x; return v; }\n"
+        "static __attribute__((noinline)) int hidden(int x) { v = x * 3; return v; }\n"
+        "int calls(int x) { return hidden(x) + 1; }\n")
+    subprocess.run(["g++", "-O2", "-g", "-shared", "-fPIC", "-o", library, str(tmp_path / "lib.cc")], check=True)
+    inside = code_of(library, r"exported")
+    hidden = code_of(library, r"hidden")
+    subprocess.run(["strip", "--strip-all", library], check=True)
+    text = text_section(library)
+    offs = [v - text.vaddr + text.off for v in sorted(inside + hidden)]
+    addrs, _ = worker.symbolize(library, offs)
+    for a in addrs:
+        if a.vaddr in inside:
+            assert a.source == SOURCE_SYMTAB
+            assert [(f.name, f.system_name, f.line) for f in a.frames] == [("exported(int)", "_Z8exportedi", 0)]
+        else:
+            # Not named after the exported function before it.
+            assert a.source == SOURCE_NONE and not a.frames
+
+
+def test_dwz(worker, tmp_path):
+    need("dwz", "g++", "llvm-symbolizer")
+    programs = []
+    for name in ("one", "two", "three"):
+        folder = tmp_path / name
+        folder.mkdir()
+        programs.append(build_cpp(folder, ["g++", "-O2", "-g", "-gdwarf-4"]))
+    vaddrs = code_of(programs[0], r"outer|^main$")
+    oracle = llvm(programs[0], vaddrs)
+    alt = str(tmp_path / "shared.dwz")
+    done = subprocess.run(["dwz", "-m", alt, *programs], capture_output=True, text=True)
+    if done.returncode or not os.path.exists(alt):
+        pytest.skip("dwz found nothing to share: " + done.stderr)
+    identity = worker.identify(programs[0])
+    assert identity.alt_path == alt
+    assert identity.alt_build_id == worker.identify(alt).build_id
+    text = text_section(programs[0])
+    offs = [v - text.vaddr + text.off for v in vaddrs]
+    addrs, ignored = worker.symbolize(programs[0], offs, alt=alt)
+    assert not ignored
+    assert all(same_chain(a, o) for a, o in zip(addrs, oracle))
+    # Without the shared file: nothing opened, outermost names from the symbols.
+    addrs, _ = worker.symbolize(programs[0], offs)
+    assert all(a.frames for a in addrs)
+    assert {a.frames[-1].name for a in addrs} >= {"outer(int)", "main"}
+
+
+def test_dwo_is_not_opened(worker, tmp_path):
+    """Split DWARF: the skeleton names a file, which is not ours to open; symbol and line remain."""
+    need("g++", "strace")
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g", "-gsplit-dwarf"])
+    trace = tmp_path / "trace"
+    tracer = subprocess.Popen(["strace", "-f", "-e", "trace=open,openat,openat2,execve,connect", "-o", trace,
+                               "-p", str(worker.child.pid)], stderr=subprocess.PIPE)
+    tracer.stderr.readline()
+    vaddrs = code_of(program, r"^_Z5outeri$")
+    text = text_section(program)
+    addrs, _ = worker.symbolize(program, [v - text.vaddr + text.off for v in vaddrs])
+    tracer.terminate()
+    tracer.wait()
+    assert "open" not in trace.read_text() and "exec" not in trace.read_text()
+    assert all(a.frames[0].name == "outer(int)" and a.frames[0].line for a in addrs)
+
+
+def test_rust(worker, tmp_path):
+    need("rustc", "llvm-symbolizer")
+    (tmp_path / "p.rs").write_text("""
+mod deep {
+    #[inline(always)]
+    pub fn leaf(x: u64) -> u64 { std::hint::black_box(x.wrapping_mul(31)) }
+    pub struct S(pub u64);
+    impl S {
+        #[inline(always)]
+        pub fn middle(&self, y: u64) -> u64 { leaf(self.0 + y) + 1 }
+        #[inline(never)]
+        pub fn outer(&self, n: u64) -> u64 { (0..n).map(|i| self.middle(i)).sum() }
+    }
+}
+fn main() {
+    let s = deep::S(std::env::args().count() as u64);
+    std::process::exit((s.outer(7) & 1) as i32);
+}
+""")
+    program = str(tmp_path / "p")
+    subprocess.run(["rustc", "-g", "-O", "-o", program, str(tmp_path / "p.rs")], check=True)
+    vaddrs = code_of(program, r"outer|p4main")
+    addrs, bad = compare(worker, program, vaddrs)
+    assert len(bad) <= len(vaddrs) // 100, bad[:3]
+    names = {f.name for a in addrs for f in a.frames}
+    assert any(re.search(r"deep::S(>)?::outer$", n) for n in names), names
+    assert any(n.endswith("deep::leaf") for n in names)
+    assert not any(re.search(r"17h[0-9a-f]{16}E|::h[0-9a-f]{16}$", n) for n in names)
+
+
+def test_go(worker, tmp_path):
+    need("go", "llvm-symbolizer")
+    (tmp_path / "p.go").write_text("""
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+type S[T any] struct{ sink int }
+
+func (s *S[T]) leaf(x int) int { s.sink = x * 3; return s.sink }
+
+func middle(s *S[int], x int) int { return s.leaf(x+1) + 1 }
+
+//go:noinline
+func outer(n int) int {
+	s := S[int]{}
+	sum := 0
+	for i := 0; i < n; i++ {
+		sum += middle(&s, i)
+	}
+	return sum
+}
+
+func main() { fmt.Println(outer(len(os.Args))) }
+""")
+    program = str(tmp_path / "p")
+    env = dict(os.environ, GO111MODULE="off", GOCACHE=str(tmp_path / "cache"), GOFLAGS="")
+    subprocess.run(["go", "build", "-o", program, str(tmp_path / "p.go")], check=True, env=env)
+    text = text_section(program)
+    vaddrs = sorted(set(code_of(program, r"^main\.(outer|main)$"))
+                    | set(random.Random(1).sample(range(text.vaddr, text.vaddr + text.size), 2000)))
+    addrs, bad = compare(worker, program, vaddrs)
+    assert len(bad) <= len(vaddrs) // 100, bad[:5]
+    ours = [a for a in addrs if a.frames and a.frames[-1].name == "main.outer"]
+    assert ours and any("main.middle" in [f.name for f in a.frames] for a in ours)
+    assert all(f.name == f.system_name for a in addrs for f in a.frames)
+
+
+def random_code(path, n):
+    text = text_section(path)
+    return sorted(random.Random(7).sample(range(text.vaddr, text.vaddr + text.size), n))
+
+
+def test_libc(worker, capsys):
+    """A distribution's library with its separate debug file, by build id."""
+    need("llvm-symbolizer")
+    library = "/usr/lib/x86_64-linux-gnu/libc.so.6"
+    build_id = worker.identify(library).build_id
+    debug = f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
+    if not os.path.exists(debug):
+        pytest.skip("libc6-dbg is not installed")
+    vaddrs = random_code(library, 5000)
+    text = text_section(library)
+    addrs, ignored = worker.symbolize(library, [v - text.vaddr + text.off for v in vaddrs], debug=debug)
+    assert not ignored
+    agree = compared = nameless = 0
+    differ = []
+    aliases = alias_names(debug)
+    for v, a, want in zip(vaddrs, addrs, llvm(debug, vaddrs)):
+        if want[0][0] == "??":  # padding between functions
+            nameless += 1
+            continue
+        compared += 1
+        ours = [(f.system_name, f.line) for f in a.frames]
+        same = len(ours) == len(want) and all(
+            (plain(o[0]) == plain(w[0]) or plain(w[0]) in aliases.get(plain(o[0]), ())) and
+            (o[1] == w[2] or not w[2]) for o, w in zip(ours, want))
+        agree += same
+        if not same:
+            differ.append((hex(v), ours, want))
+    with capsys.disabled():
+        print(f"\nlibc: {agree} of {compared} chains agree with llvm-symbolizer"
+              f" ({100 * agree / compared:.2f} %), {nameless} addresses without a name there")
+        for d in differ[:5]:
+            print("  differs:", *d)
+    assert compared >= 2000
+    assert agree >= compared * 0.99
+
+
+def alias_names(path):
+    """For each symbol all names of the same address."""
+    out = subprocess.run(["nm", path], capture_output=True, text=True).stdout
+    by_addr = collections.defaultdict(set)
+    for m in re.finditer(r"^(\w+) [tTwWiI] (\S+)$", out, re.M):
+        by_addr[m.group(1)].add(plain(m.group(2)))
+    aliases = collections.defaultdict(set)
+    for names in by_addr.values():
+        for name in names:
+            aliases[name] |= names
+    return aliases
+
+
+# ---- files that are not what they should be -------------------------------------------------------
+
+def expect_failure(worker, path):
+    with pytest.raises(Failed) as failure:
+        worker.symbolize(path, [0x1000, 0x2000])
+    with pytest.raises(Failed):
+        worker.identify(path)
+    return failure.value.args[0]
+
+
+def test_unusable_files(worker, tmp_path):
+    cases = {"empty": b"", "text": b"#!/bin/sh\necho\n", "magic": b"\x7fELF", "header": b"\x7fELF\2\1\1" + b"\0" * 57,
+             "ones": b"\x7fELF\2\1\1" + b"\xff" * 200}
+    for name, content in cases.items():
+        (tmp_path / name).write_bytes(content)
+        assert expect_failure(worker, str(tmp_path / name)) < 0, name
+    assert expect_failure(worker, str(tmp_path)) == -22
+    assert expect_failure(worker, "/dev/null") == -22
+    # The worker lives and answers.
+    addrs, _ = worker.symbolize(WORKER, [text_section(WORKER).off])
+    assert len(addrs) == 1
+
+
+def test_truncated_and_damaged_files(worker, tmp_path):
+    """Neither prefixes of a real program nor flipped bytes end the worker (these seeds; libdw has assertions)."""
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g"])
+    with open(program, "rb") as f:
+        whole = f.read()
+    offs = list(range(text_section(program).off, text_section(program).off + 200))
+    damaged = str(tmp_path / "damaged")
+    rng = random.Random(3)
+    for i in range(150):
+        content = bytearray(whole[:rng.choice([1, 63, 64, 4095, 4096, rng.randrange(len(whole))])]
+                            if i % 2 else whole)
+        if i % 2 == 0:
+            for _ in range(200):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+        with open(damaged, "wb") as f:
+            f.write(content)
+        try:
+            worker.symbolize(damaged, offs)
+        except Failed:
+            pass
+    assert worker.symbolize(program, offs)[0][0].frames
+
+
+def test_strings_without_an_end(worker, tmp_path):
+    """libdw reads past the end of such a section (found by fuzzing): its DWARF is not used, symbols are."""
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g", "-gdwarf-5"])
+    out = subprocess.run(["readelf", "-SW", program], capture_output=True, text=True, check=True).stdout
+    m = re.search(r"\] \.debug_line_str\s+PROGBITS\s+\w+ (\w+) (\w+)", out)
+    with open(program, "r+b") as f:
+        f.seek(int(m.group(1), 16) + int(m.group(2), 16) - 1)
+        f.write(b"x")
+    vaddrs = code_of(program, r"^main$")
+    text = text_section(program)
+    addrs, _ = worker.symbolize(program, [v - text.vaddr + text.off for v in vaddrs])
+    assert {a.source for a in addrs} == {SOURCE_SYMTAB}
+
+
+def test_same_question_same_bytes(worker, tmp_path):
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g"])
+    text = text_section(program)
+    payload = struct.pack("=4I", text.size, 0, 0, 0) + array.array("Q", range(text.off, text.off + text.size)).tobytes()
+    bodies = set()
+    for _ in range(3):
+        with open(program, "rb") as f:
+            bodies.add(worker.ask(SYMBOLIZE, payload, [f.fileno()]))
+    assert len(bodies) == 1
+
+
+def test_truncated_while_in_use(worker, tmp_path):
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g", "-static"])
+    text = text_section(program)
+    size = os.path.getsize(program)
+    copy = str(tmp_path / "copy")
+    for i in range(20):
+        shutil.copy(program, copy)
+        child = os.fork()
+        if child == 0:
+            time.sleep(i * 0.002)
+            os.truncate(copy, [0, 1, 4095, size // 2][i % 4])
+            os._exit(0)
+        try:
+            worker.symbolize(copy, list(range(text.off, text.off + 20000, 7)))
+        except Failed:
+            pass
+        os.waitpid(child, 0)
+
+
+def test_wrong_questions(worker):
+    offs = [0x2000, 0x1000]
+    with pytest.raises(Failed):
+        worker.symbolize(WORKER, offs)
+    with pytest.raises(Failed):
+        worker.symbolize(WORKER, [5, 5])
+    addrs, _ = worker.symbolize(WORKER, [])
+    assert addrs == []
+    addrs, _ = worker.symbolize(WORKER, [1, 1 << 40])
+    assert [(a.vaddr, a.source) for a in addrs] == [(1, SOURCE_NONE), (1 << 40, SOURCE_NONE)]
+
+
+def test_unknown_message_ends_the_session():
+    w = Worker()
+    w.sock.sendall(struct.pack("=5I", MAGIC, 99, 1, 0, 0))
+    assert w.close() == 1
+
+
+@pytest.mark.parametrize("depth", [100, 10_000, 100_000])
+def test_nested_blocks(worker, tmp_path, depth):
+    """DIEs nested as deeply as a file likes do not exhaust the stack."""
+    need("as", "ld")
+    (tmp_path / "deep.s").write_text(f"""
+	.globl f
+	.type f, @function
+f:
+	.skip 64, 0x90
+	.size f, 64
+	.section .debug_abbrev,"",@progbits
+	.uleb128 1, 0x11
+	.byte 1
+	.uleb128 0x11, 1, 0x12, 7, 0, 0
+	.uleb128 2, 0x2e
+	.byte 1
+	.uleb128 3, 8, 0x11, 1, 0x12, 7, 0, 0
+	.uleb128 3, 0x0b
+	.byte 1
+	.uleb128 0, 0, 0
+	.section .debug_info,"",@progbits
+	.long 2f - 1f
+1:	.short 4
+	.long .debug_abbrev
+	.byte 8
+	.uleb128 1
+	.quad f, 64
+	.uleb128 2
+	.string "deep"
+	.quad f, 64
+	.fill {depth}, 1, 3
+	.fill {depth}, 1, 0
+	.byte 0, 0
+2:
+""")
+    out = str(tmp_path / "deep.so")
+    subprocess.run(["as", "-o", str(tmp_path / "deep.o"), str(tmp_path / "deep.s")], check=True)
+    subprocess.run(["ld", "-shared", "-o", out, str(tmp_path / "deep.o")], check=True)
+    addrs, _ = worker.symbolize(out, [text_section(out).off + 3])
+    assert [f.name for f in addrs[0].frames] == ["deep"]
+
+
+# ---- how long it takes ----------------------------------------------------------------------------
+
+def profile_like(path, n):
+    """N addresses in at most 300 functions, weights like those of a profile."""
+    rng = random.Random(11)
+    out = subprocess.run(["nm", "-S", "--defined-only", path], capture_output=True, text=True).stdout
+    functions = [(int(m.group(1), 16), int(m.group(2), 16))
+                 for m in re.finditer(r"^(\w+) (\w+) [tTwW] ", out, re.M)]
+    functions = rng.sample([f for f in functions if f[1] >= 16], min(300, len(functions)))
+    vaddrs = set()
+    for _ in range(20 * n):
+        start, size = functions[min(int(rng.paretovariate(1.1)) - 1, len(functions) - 1)]
+        vaddrs.add(start + rng.randrange(size))
+        start, size = rng.choice(functions)
+        vaddrs.add(start + rng.randrange(size))
+        if len(vaddrs) >= n:
+            break
+    return sorted(vaddrs)[:n]
+
+
+def cpu_of(*command, stdin):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, input=stdin, text=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def test_cost_of_libc(capsys):
+    """Prints CPU time beside the other tools'; asserts nothing about time."""
+    need("llvm-symbolizer")
+    library = "/usr/lib/x86_64-linux-gnu/libc.so.6"
+    w = Worker()
+    build_id = w.identify(library).build_id
+    debug = f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug"
+    if not os.path.exists(debug):
+        pytest.skip("libc6-dbg is not installed")
+    vaddrs = profile_like(debug, 5000)
+    text = text_section(library)
+    before = w.cpu_seconds()
+    addrs, _ = w.symbolize(library, [v - text.vaddr + text.off for v in vaddrs], debug=debug)
+    ours, peak = w.cpu_seconds() - before, w.peak_kib()
+    assert w.close() == 0
+    lines = "".join(f"{v:#x}\n" for v in vaddrs)
+    theirs = cpu_of("llvm-symbolizer", "--inlines", "--obj=" + debug, stdin=lines)
+    with capsys.disabled():
+        print(f"\nlibc, {len(vaddrs)} addresses: ours {ours:.2f} s CPU (peak {peak // 1024} MiB),"
+              f" llvm-symbolizer {theirs:.2f} s")
+        if shutil.which("eu-addr2line"):
+            few = "".join(f"{v:#x}\n" for v in vaddrs[::10])
+            print(f"eu-addr2line: {10 * cpu_of('eu-addr2line', '-fie', debug, stdin=few):.2f} s"
+                  " (a tenth of the addresses, times ten)")
+    assert sum(bool(a.frames) for a in addrs) >= 0.99 * len(addrs)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* symbolizer/symbolize: the two questions, asked about the test itself and about files that lie. */
+#include "symbolizer/symbolize.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "daemon/ipc/symbols.h"
+#include "tests/unit/elf_image.h"
+#include "tests/unit/inlined_program.h"
+#include "tests/unit/self_file.h"
+
+/* The offset in the file of an address of code. */
+static uint64_t off_of(const struct self_file *self, uint64_t vaddr)
+{
+	size_t n;
+
+	assert_int_equal(elf_getphdrnum(elf_file__elf(self->file), &n), 0);
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr p;
+
+		assert_non_null(gelf_getphdr(elf_file__elf(self->file), (int)i, &p));
+		if (p.p_type == PT_LOAD && vaddr >= p.p_vaddr && vaddr < p.p_vaddr + p.p_filesz)
+			return vaddr - p.p_vaddr + p.p_offset;
+	}
+	fail_msg("no segment holds the address");
+	return 0;
+}
+
+static void names_itself(void **state)
+{
+	struct self_file self = {0};
+	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbols_view view;
+	struct limits limits;
+	uint64_t offs[2];
+	void *payload;
+	size_t n;
+
+	assert_int_equal(self_file__open(&self), 0);
+	offs[0] = 0;
+	offs[1] = off_of(&self, self_vaddr(&self, plain));
+	fds.file = self.fd;
+	assert_int_equal(symbolize_offsets(&fds, offs, 2, &payload, &n, &limits), 0);
+	assert_int_equal(symbols_view__init(&view, payload, n, 2), 0);
+	assert_int_equal(view.addrs[0].vaddr, 0);
+	assert_int_equal(view.addrs[0].n_frames, 0);
+	assert_int_equal(view.addrs[1].vaddr, self_vaddr(&self, plain));
+	assert_int_equal(view.addrs[1].n_frames, 1);
+	assert_string_equal(view.strings + view.functions[0].name, "plain");
+	assert_int_equal(view.header->debug_ignored, 0);
+	for (unsigned i = 0; i < LIMIT_MAX; i++)
+		assert_int_equal(limits.hits[i], 0);
+	free(payload);
+	self_file__close(&self);
+}
+
+static void identifies_itself(void **state)
+{
+	struct msg_identity identity;
+	struct self_file self = {0};
+
+	assert_int_equal(self_file__open(&self), 0);
+	assert_int_equal(symbolize_identify(self.fd, &identity), 0);
+	assert_int_equal(identity.has_dwarf, 1);
+	assert_int_equal(identity.has_symtab, 1);
+	assert_string_equal(identity.debuglink, "");
+	self_file__close(&self);
+}
+
+static void a_debug_file_that_does_not_fit_is_ignored(void **state)
+{
+	static const char note[] = "\4\0\0\0\4\0\0\0\3\0\0\0GNU\0\1\2\3\4";
+	struct symbolize_fds fds = {-1, -1, -1};
+	struct self_file self = {0};
+	struct symbols_view view;
+	struct elf_image image;
+	struct limits limits;
+	uint64_t off = 0;
+	void *payload;
+	size_t n;
+
+	assert_int_equal(self_file__open(&self), 0);
+	elf_image__init(&image);
+	elf_image__section(&image, ".note.gnu.build-id", SHT_NOTE, note, sizeof(note) - 1)
+	    ->sh_addralign = 4;
+	fds.file = self.fd;
+	fds.debug = elf_image__fd(&image);
+	assert_int_equal(symbolize_offsets(&fds, &off, 1, &payload, &n, &limits), 0);
+	assert_int_equal(symbols_view__init(&view, payload, n, 1), 0);
+	assert_int_equal(view.header->debug_ignored, 1);
+	free(payload);
+	close(fds.debug);
+	self_file__close(&self);
+}
+
+static void wrong_questions_are_refused(void **state)
+{
+	const uint64_t backwards[] = {2, 1}, twice[] = {1, 1};
+	struct symbolize_fds fds = {-1, -1, -1};
+	struct self_file self = {0};
+	struct msg_identity identity;
+	struct limits limits;
+	void *payload = NULL;
+	size_t n;
+
+	assert_int_equal(self_file__open(&self), 0);
+	fds.file = self.fd;
+	assert_int_equal(symbolize_offsets(&fds, backwards, 2, &payload, &n, &limits), -EINVAL);
+	assert_int_equal(symbolize_offsets(&fds, twice, 2, &payload, &n, &limits), -EINVAL);
+	fds.file = -1;
+	assert_int_equal(symbolize_offsets(&fds, twice, 1, &payload, &n, &limits), -EBADF);
+	assert_int_equal(symbolize_identify(-1, &identity), -EBADF);
+	assert_null(payload);
+	self_file__close(&self);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(names_itself),
+	    cmocka_unit_test(identifies_itself),
+	    cmocka_unit_test(a_debug_file_that_does_not_fit_is_ignored),
+	    cmocka_unit_test(wrong_questions_are_refused),
+	};
+
+	outer(plain(1));
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
