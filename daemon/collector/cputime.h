@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The grain of both. */
+#define CPUTIME_GRAIN_NS 10000000ULL
+
 struct cputime {
 	uint64_t idle_ns;  /* idle, with or without outstanding I/O */
 	uint64_t steal_ns; /* ready to run, but the host ran something else */

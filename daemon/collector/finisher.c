@@ -183,8 +183,10 @@ static int by_file(const void *pa, const void *pb, void *pctx)
 static int write_files(struct job *job)
 {
 	const struct window *w = job->w;
-	struct order_ctx ctx = {
-	    .w = w, .min_samples = job->o->min_samples, .main_tgid = job->o->main_tgid};
+	bool merged = job->o->output >= FINISHER_FILE;
+	struct order_ctx ctx = {.w = w,
+				.min_samples = job->o->min_samples,
+				.main_tgid = merged ? job->o->main_tgid : 0};
 	size_t n = w->n_processes;
 	int r = 0;
 
@@ -192,7 +194,7 @@ static int write_files(struct job *job)
 		job->order[i] = i;
 	if (n)
 		qsort_r(job->order, n, sizeof(*job->order), by_file, &ctx);
-	if (job->o->output >= FINISHER_FILE)
+	if (merged)
 		return write_file(job, &(struct profile_processes){job->order, n}, false);
 	for (size_t i = 0, last; i < n && r == 0; i = last) {
 		bool small = is_small(&ctx, job->order[i]);

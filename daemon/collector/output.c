@@ -21,8 +21,10 @@ static bool names_directory(const char *path)
 
 static int use_directory(struct output *out, const char *path, char *err)
 {
+	struct stat st;
 	int r;
 
+	out->made = stat(path, &st) < 0;
 	snprintf(out->path, sizeof(out->path), "%s", path);
 	for (size_t n = strlen(out->path); n > 1 && out->path[n - 1] == '/'; n--)
 		out->path[n - 1] = '\0';
@@ -96,7 +98,6 @@ int output__choose(struct output *ret, const struct options *o, const char *comm
 		return use_stdout(ret, o, err);
 	if (!o->output && o->mode == MODE_ALL) {
 		default_directory(path, sizeof(path));
-		ret->made = true;
 		return use_directory(ret, path, err);
 	}
 	if (!o->output)

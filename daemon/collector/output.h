@@ -14,7 +14,7 @@ struct output {
 	enum finisher_output kind;
 	int dirfd;	     /* FINISHER_RUN_DIR; owned */
 	char path[PATH_MAX]; /* of the file or the directory */
-	bool made;	     /* the directory is new and was not asked for */
+	bool made;	     /* the directory was not there before */
 };
 
 #define OUTPUT_INIT                                                                                \

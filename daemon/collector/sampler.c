@@ -369,14 +369,20 @@ static int read_expected(const struct sampler *s, size_t i, uint64_t *ret)
 	return 0;
 }
 
+/* Ticks that TIME_NS explains: what began in one grain of /proc/stat may be counted in the next. */
+static uint64_t whole_ticks(const struct sampler *s, uint64_t time_ns)
+{
+	return time_ns ? (time_ns + CPUTIME_GRAIN_NS) / s->period_ns : 0;
+}
+
 /* Says what the ticks were that CPU I should have had and that its program has not SEEN. */
 static void explain_unseen(struct sampler *s, size_t i, uint64_t n_unseen,
 			   struct sampler_ticks *ticks)
 {
 	const struct cputime *now = &s->times[s->cpus[i]], *then = &s->start_times[s->cpus[i]];
 	struct unseen *u = &s->unseen[i];
-	uint64_t n_idle = (now->idle_ns - then->idle_ns) / s->period_ns;
-	uint64_t n_stolen = (now->steal_ns - then->steal_ns) / s->period_ns;
+	uint64_t n_idle = whole_ticks(s, now->idle_ns - then->idle_ns);
+	uint64_t n_stolen = whole_ticks(s, now->steal_ns - then->steal_ns);
 	uint64_t n_new;
 
 	/* Only what is new is shared out, so that no part ever shrinks. */
