@@ -127,6 +127,8 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D); $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
 
+# Made on the way to the skeleton, and looked at by people.
+.PRECIOUS: $(O)/bpf/%.bpf.o
 $(O)/gen/%.skel.h: $(O)/bpf/%.bpf.o
 	$(call say,SKEL,$@)
 	$(Q)mkdir -p $(@D); $(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
@@ -143,6 +145,8 @@ $(unit_bin): $(O)/%: $(O)/%.o $(libs)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(libs) -Wl,--end-group -lcmocka $(LIBS_all)
 $(patsubst %.c,$(O)/%.o,$(unit_src)): CFLAGS += -Wno-missing-prototypes
 $(patsubst %.c,$(O)/%.o,$(unit_src)): | $(gen_proto) $(skeletons)
+# Where helpers.bpf.h finds the native stand-ins.
+$(O)/tests/bpf/%.o: CPPFLAGS += -Itests/bpf
 
 check-unit: $(unit_bin) $(programs)
 	$(Q)tests/run-unit $(O) $(unit_bin)

@@ -87,8 +87,10 @@ static __always_inline abi_u32 unwind_user(const struct user_regs *regs, abi_u64
 	    .end = STACK_END_DEPTH,
 	};
 
-	if (walk.n >= SAMPLE_FRAMES_MAX)
+	if (walk.n >= SAMPLE_FRAMES_MAX) {
+		*ret_end = STACK_END_DEPTH;
 		return 0;
+	}
 	frames[walk.n++] = regs->ip;
 	bpf_loop(USER_FRAMES_MAX, unwind_fp_step, &walk, 0);
 	*ret_end = (abi_u8)walk.end;

@@ -33,11 +33,12 @@ struct lines {
 void lines__load(struct lines *ret, Dwarf_Die *unit, const Elf_Data *debug_line,
 		 struct limits *limits);
 
-/* The row that covers VADDR. *RET_FILE is NULL where it is unknown, or else borrowed until the next call
- * for LINES. False where there is none. */
+/* The row that covers VADDR. *RET_FILE is NULL where it is unknown, or else borrowed until the
+ * next call for LINES. False where there is none. */
 bool lines__find(struct lines *lines, uint64_t vaddr, const char **ret_file, uint32_t *ret_line);
 
-/* File number INDEX of the unit's table (DW_AT_call_file, DW_AT_decl_file), or NULL. Borrowed likewise. */
+/* File number INDEX of the unit's table (DW_AT_call_file, DW_AT_decl_file), or NULL. Borrowed
+ * likewise. */
 const char *lines__file(struct lines *lines, uint64_t index);
 
 #endif

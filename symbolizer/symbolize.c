@@ -187,8 +187,8 @@ static int load_symtab(struct symtab *symtab, const struct files *files, struct 
 }
 
 /*
- * True where the last string of the section ends inside of it. libdw (0.188) reads the names of a DWARF 5 line table
- * until their end, wherever that is.
+ * True where the last string of the section ends inside of it. libdw (0.188) reads the names of a
+ * DWARF 5 line table until their end, wherever that is.
  */
 static bool strings_end(Elf_Scn *scn)
 {

@@ -151,8 +151,7 @@ size_t collector__fds(const struct collector *c, int fds[3])
 	return 3;
 }
 
-/* ---- samples and events
- * ----------------------------------------------------------------------- */
+/* ---- samples and events ---------------------------------------------------------------------- */
 
 /* Pins the file of a mapping that a sample was just placed in, while its process is likely to
  * live. */
@@ -247,8 +246,7 @@ static int drain(struct collector *c, uint64_t until_ns)
 	return r;
 }
 
-/* ---- windows
- * ---------------------------------------------------------------------------------- */
+/* ---- windows --------------------------------------------------------------------------------- */
 
 static void add_ticks(struct sampler_ticks *sum, const struct sampler_ticks *from,
 		      const struct sampler_ticks *to)

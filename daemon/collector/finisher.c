@@ -52,8 +52,7 @@ void report__fini(struct report *r)
 	*r = (struct report){0};
 }
 
-/* ---- one window
- * ------------------------------------------------------------------------------- */
+/* ---- one window ------------------------------------------------------------------------------ */
 
 /* What one window's files have in common while they are written. */
 struct job {
@@ -74,6 +73,40 @@ static int write_profile(struct job *job, int fd, const struct profile_processes
 				     job->comments.pointers, job->comments.n);
 }
 
+static bool same_file_name(const char *a, const char *b)
+{
+	char x[COMM_SIZE], y[COMM_SIZE];
+
+	text_file_name(x, sizeof(x), a);
+	text_file_name(y, sizeof(y), b);
+	return !strcmp(x, y);
+}
+
+/*
+ * The earlier files of a run that have the same name, which must not be replaced: a PID comes
+ * twice, or names of small processes differ only in what a path cannot hold.
+ */
+static uint32_t n_namesakes(const struct job *job, const struct profile_processes *ps, bool many)
+{
+	const struct window_process *all = job->w->processes, *first = &all[ps->places[0]];
+	const struct window_process *before = NULL;
+	uint32_t n = 0;
+
+	for (const uint32_t *p = job->order; p < ps->places; p++) {
+		const struct window_process *wp = &all[*p];
+
+		if (!many) {
+			n += wp->tgid == first->tgid;
+		} else if (wp->n_samples < job->o->min_samples) {
+			bool begins = !before || strncmp(before->comm, wp->comm, COMM_SIZE);
+
+			n += begins && same_file_name(wp->comm, first->comm);
+			before = wp;
+		}
+	}
+	return n;
+}
+
 static int begin_file(struct job *job, const struct profile_processes *ps, bool many,
 		      struct store_file **ret)
 {
@@ -87,11 +120,7 @@ static int begin_file(struct job *job, const struct profile_processes *ps, bool 
 	name.tgid = many ? 0 : job->w->processes[ps->places[0]].tgid;
 	if (o->output == FINISHER_WINDOWS)
 		return store_file__new_window(ret, o->dirfd, &name);
-	/* A PID that comes twice in the run has two files. */
-	name.number = 1;
-	for (const uint32_t *p = job->order; p < ps->places; p++)
-		if (!many && job->w->processes[*p].tgid == name.tgid)
-			name.number++;
+	name.number = 1 + n_namesakes(job, ps, many);
 	store_run_path(path, &name);
 	return store_file__new(ret, o->dirfd, path);
 }
@@ -274,8 +303,7 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 	return write_files(&job);
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------- */
+/* ---- the thread ------------------------------------------------------------------------------ */
 
 static void *run(void *arg)
 {

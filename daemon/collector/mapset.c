@@ -108,7 +108,8 @@ static int make_writable(struct mapset **set, struct objects *objects)
 	}
 	own->exe = (*set)->exe;
 	own->n = (*set)->n;
-	memcpy(own->mappings, (*set)->mappings, own->n * sizeof(*own->mappings));
+	if (own->n) /* an empty one has no array */
+		memcpy(own->mappings, (*set)->mappings, own->n * sizeof(*own->mappings));
 	for (size_t i = 0; i < own->n; i++)
 		mapping__ref(own->mappings[i]);
 	mapset__unref(*set, objects);

@@ -99,8 +99,7 @@ void naming__kernel_changed(struct naming *n)
 	atomic_store(&n->kernel_stale, true);
 }
 
-/* ---- objects
- * ---------------------------------------------------------------------------------- */
+/* ---- objects --------------------------------------------------------------------------------- */
 
 static struct object_state *find_state(const struct naming *n, uint64_t serial)
 {
@@ -175,8 +174,7 @@ static int open_debug(struct naming *n, const struct object *object, const struc
 	return 0;
 }
 
-/* ---- names from the symbolizer
- * ---------------------------------------------------------------- */
+/* ---- names from the symbolizer --------------------------------------------------------------- */
 
 static const char *base_name(const char *path)
 {
@@ -345,8 +343,7 @@ static int name_misses(struct naming *n, const struct window *w, struct named_wi
 	return 0;
 }
 
-/* ---- the kernel
- * ------------------------------------------------------------------------------- */
+/* ---- the kernel ------------------------------------------------------------------------------ */
 
 static int load_kallsyms(struct naming *n)
 {
@@ -426,8 +423,7 @@ static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chai
 	return r < 0 ? r : names__remember(n->names, serial, addr, *ret_chain);
 }
 
-/* ---- everything else
- * -------------------------------------------------------------------------- */
+/* ---- everything else ------------------------------------------------------------------------- */
 
 static const char *truncated_name(uint64_t end)
 {
@@ -537,7 +533,17 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	return 0;
 }
 
-bool naming_is_root(const struct names *names, uint32_t chain)
+/* The linker's name of the function whose code CHAIN is, which the others are inlined into. */
+static const char *outermost(const struct names *names, uint32_t chain)
+{
+	const struct names_chain *c = &names->chains[chain];
+	const struct names_function *f =
+	    &names->functions[names->lines[c->first + c->n - 1].function];
+
+	return names__text(names, f->system_name ? f->system_name : f->name);
+}
+
+bool naming_is_root(const struct names *names, uint32_t chain, uint32_t callee)
 {
 	/* The first functions of programs and threads: glibc, musl, ld.so, Go. */
 	static const char *const roots[] = {
@@ -564,13 +570,11 @@ bool naming_is_root(const struct names *names, uint32_t chain)
 	    "_rt0_amd64_linux",
 	    "_rt0_arm64_linux",
 	};
-	const struct names_chain *c = &names->chains[chain];
-	const struct names_function *f =
-	    &names->functions[names->lines[c->first + c->n - 1].function];
-	const char *name = names__text(names, f->system_name ? f->system_name : f->name);
+	const char *name = outermost(names, chain);
 
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
 		if (!strcmp(name, roots[i]))
 			return true;
-	return false;
+	return callee != NAMES_NONE && names->chains[chain].source == NAME_NONE &&
+	       !strcmp(outermost(names, callee), "main");
 }

@@ -56,8 +56,11 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 /* The build id of an object, as told by the kernel or read from the file; size 0 = none known. */
 struct msg_build_id naming__build_id(const struct naming *n, const struct object *object);
 
-/* Whether a stack that ends at this chain's function has reached a program's or thread's first
- * function. */
-bool naming_is_root(const struct names *names, uint32_t chain);
+/*
+ * Whether a stack that ends at the function of CHAIN, which called that of CALLEE (NAMES_NONE = it
+ * is the leaf), has reached a program's or thread's first function. What calls main() is one even
+ * without a name: libc's is a local symbol, which a stripped libc does not have.
+ */
+bool naming_is_root(const struct names *names, uint32_t chain, uint32_t callee);
 
 #endif

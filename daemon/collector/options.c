@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/collector/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -143,6 +144,21 @@ static int parse_option(struct options *o, int opt, bool *all, char *err)
 	}
 }
 
+static const char short_options[] = "+:p:as:F:o:qhV";
+
+/* What getopt_long() answered with ':' or '?'. WORD is the last one it is done with: in a group
+ * such as -xq that is not the one it looks at. */
+static int refuse_option(int opt, const char *word, char *err)
+{
+	if (opt == ':')
+		return refuse(err, "%s: a value is missing, see cprofd --help", word);
+	if (optopt == 0)
+		return refuse(err, "%s: no such option, see cprofd --help", word);
+	if (optopt < 256 && (!isalpha(optopt) || !strchr(short_options, optopt)))
+		return refuse(err, "-%c: no such option, see cprofd --help", optopt);
+	return refuse(err, "%s: takes no value, see cprofd --help", word);
+}
+
 /* What the options ask for together. */
 static int choose_mode(struct options *o, bool all, int argc, char **argv, bool dashes, char *err)
 {
@@ -222,26 +238,25 @@ int options_parse(struct options *ret, int argc, char **argv, char *err)
 	};
 	struct options o = {.kernel_stacks = true};
 	bool all = false, dashes = false;
+	const char *value = NULL;
 	int opt, r;
 
 	optind = 0; /* makes getopt start afresh, for tests that parse more than once */
 	opterr = 0;
-	while ((opt = getopt_long(argc, argv, "+:p:as:F:o:qhV", longs, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, short_options, longs, NULL)) != -1) {
 		if (opt == 'h' || opt == 'V') {
 			*ret = (struct options){.mode = opt == 'h' ? MODE_HELP : MODE_VERSION};
 			return 0;
 		}
-		if (opt == ':')
-			return refuse(err, "%s: a value is missing, see cprofd --help",
-				      argv[optind - 1]);
-		if (opt == '?')
-			return refuse(err, "%s: no such option, see cprofd --help",
-				      argv[optind - 1]);
+		if (opt == ':' || opt == '?')
+			return refuse_option(opt, argv[optind - 1], err);
+		value = optarg;
 		r = parse_option(&o, opt, &all, err);
 		if (r < 0)
 			return r;
 	}
-	dashes = optind > 1 && !strcmp(argv[optind - 1], "--");
+	/* Unless it is what an option was given: -o --. */
+	dashes = optind > 1 && !strcmp(argv[optind - 1], "--") && argv[optind - 1] != value;
 	/* `check` comes first and may be followed by its options. */
 	if (optind < argc && !dashes && !strcmp(argv[optind], "check") && optind + 1 < argc &&
 	    !strcmp(argv[optind + 1], "--json")) {

@@ -19,11 +19,19 @@ static bool names_directory(const char *path)
 	return (n && path[n - 1] == '/') || (stat(path, &st) == 0 && S_ISDIR(st.st_mode));
 }
 
+static int refuse_long_name(char *err)
+{
+	snprintf(err, OPTIONS_ERROR_SIZE, "--output: the name is too long");
+	return -ENAMETOOLONG;
+}
+
 static int use_directory(struct output *out, const char *path, char *err)
 {
 	struct stat st;
 	int r;
 
+	if (strlen(path) >= sizeof(out->path))
+		return refuse_long_name(err);
 	out->made = stat(path, &st) < 0;
 	snprintf(out->path, sizeof(out->path), "%s", path);
 	for (size_t n = strlen(out->path); n > 1 && out->path[n - 1] == '/'; n--)
@@ -41,10 +49,8 @@ static int use_file(struct output *out, const char *path, char *err)
 {
 	int r;
 
-	if (strlen(path) >= sizeof(out->path)) {
-		snprintf(err, OPTIONS_ERROR_SIZE, "--output: the name is too long");
-		return -ENAMETOOLONG;
-	}
+	if (strlen(path) >= sizeof(out->path))
+		return refuse_long_name(err);
 	snprintf(out->path, sizeof(out->path), "%s", path);
 	out->kind = FINISHER_FILE;
 	r = store_check_file(path);
@@ -109,7 +115,7 @@ int output__choose(struct output *ret, const struct options *o, const char *comm
 			return r;
 		ret->dirfd = close_fd(ret->dirfd);
 		if (snprintf(path, sizeof(path), "%s/%s", ret->path, file) >= (int)sizeof(path))
-			return -ENAMETOOLONG;
+			return refuse_long_name(err);
 		return use_file(ret, path, err);
 	}
 	if (names_directory(o->output) || o->mode == MODE_ALL)
@@ -131,6 +137,9 @@ void output__fini(struct output *o)
 
 void output__discard(struct output *o)
 {
-	if (o->made)
-		rmdir(o->path); /* stays if somebody put something in */
+	if (!o->made)
+		return;
+	if (o->kind == FINISHER_FILE)
+		*strrchr(o->path, '/') = '\0';
+	rmdir(o->path); /* stays if somebody put something in */
 }

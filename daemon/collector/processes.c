@@ -223,6 +223,9 @@ static int on_exec(struct processes *ps, struct process *p, const struct sideban
 	mapset__unref(p->maps, ps->objects);
 	p->maps = empty;
 	memcpy(p->comm, ev->comm, COMM_SIZE);
+	/* Another thread than the first may have called exec, which ends the first: it lives on. */
+	p->leader_exited = false;
+	p->dead_ns = 0;
 	return 0;
 }
 

@@ -91,8 +91,7 @@ struct profile_writer *profile_writer__free(struct profile_writer *pw)
 	return NULL;
 }
 
-/* ---- stacks
- * ----------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 /*
  * The frames of the stack whose leaf is NODE, leaf first. The frame that says why the stack ends is
@@ -107,16 +106,18 @@ static size_t stack_frames(const struct window *w, const struct named_window *na
 	for (; node != WINDOW_ROOT && n < STACK_MAX; node = w->nodes[node].parent)
 		frames[n++] = w->nodes[node].frame;
 	if (n >= 2 && w->frames[frames[n - 1]].kind == FRAME_TRUNCATED &&
-	    naming_is_root(named->names, named->chains[frames[n - 2]]))
+	    naming_is_root(named->names, named->chains[frames[n - 2]],
+			   n >= 3 ? named->chains[frames[n - 3]] : NAMES_NONE))
 		n--;
 	return n;
 }
 
 bool profile_stack_rooted(const struct window *w, const struct named_window *named, uint32_t node)
 {
-	uint32_t below = WINDOW_ROOT;
+	uint32_t below = WINDOW_ROOT, callee = WINDOW_ROOT;
 
 	while (w->nodes[node].parent != WINDOW_ROOT) {
+		callee = below;
 		below = node;
 		node = w->nodes[node].parent;
 	}
@@ -125,14 +126,16 @@ bool profile_stack_rooted(const struct window *w, const struct named_window *nam
 		return false;
 	case FRAME_TRUNCATED:
 		return below != WINDOW_ROOT &&
-		       naming_is_root(named->names, named->chains[w->nodes[below].frame]);
+		       naming_is_root(named->names, named->chains[w->nodes[below].frame],
+				      callee == WINDOW_ROOT
+					  ? NAMES_NONE
+					  : named->chains[w->nodes[callee].frame]);
 	default:
 		return true;
 	}
 }
 
-/* ---- pprof
- * ------------------------------------------------------------------------------------ */
+/* ---- pprof ----------------------------------------------------------------------------------- */
 
 static void hex(char *out, const struct msg_build_id *id)
 {
@@ -374,8 +377,7 @@ int profile_writer__pprof(struct profile_writer *pw, int fd, const struct profil
 	return pprof_writer__finish(pprof, NULL);
 }
 
-/* ---- folded
- * ----------------------------------------------------------------------------------- */
+/* ---- folded ---------------------------------------------------------------------------------- */
 
 /* Prints one frame name; ';' separates frames, so it cannot stand in a name. */
 static void print_folded(FILE *f, const char *name)

@@ -53,8 +53,7 @@ static void once__fini(struct once *run)
 	close_fd(run->signal_fd);
 }
 
-/* ---- before anything starts
- * ------------------------------------------------------------------- */
+/* ---- before anything starts ------------------------------------------------------------------ */
 
 /* Opens the targets. Returns 0, EXIT_NO_TARGET or EXIT_USAGE, having said why. */
 static int find_targets(struct once *run, char comm[COMM_SIZE])
@@ -175,8 +174,7 @@ static int load(struct once *run)
 	return 0;
 }
 
-/* ---- while it runs
- * ---------------------------------------------------------------------------- */
+/* ---- while it runs --------------------------------------------------------------------------- */
 
 static void take_signals(struct once *run)
 {
@@ -288,8 +286,7 @@ static int await_report(struct once *run, struct report *ret)
 	return r;
 }
 
-/* ---- afterwards
- * ------------------------------------------------------------------------------- */
+/* ---- afterwards ------------------------------------------------------------------------------ */
 
 static int say_report(const struct once *run, const struct report *report)
 {

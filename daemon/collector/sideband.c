@@ -261,6 +261,35 @@ static bool decode(const struct perf_event_header *h, struct sideband_event *ev)
 	}
 }
 
+/* Whether a record is as long as its type says, and its text ends within it. */
+static bool well_formed(const struct perf_event_header *h)
+{
+	size_t fixed = sizeof(*h), size = h->size;
+	bool text = false;
+
+	switch (h->type) {
+	case PERF_RECORD_MMAP2:
+		fixed = sizeof(struct mmap2_record);
+		text = true;
+		break;
+	case PERF_RECORD_COMM:
+		fixed = sizeof(struct comm_record);
+		text = true;
+		break;
+	case PERF_RECORD_FORK:
+	case PERF_RECORD_EXIT:
+		fixed = sizeof(struct task_record);
+		break;
+	case PERF_RECORD_LOST:
+		fixed = sizeof(struct lost_record);
+		break;
+	}
+	if (size % 8 || size < fixed + text + sizeof(struct sample_id))
+		return false;
+	size -= fixed + sizeof(struct sample_id);
+	return !text || memchr((const char *)h + fixed, 0, size);
+}
+
 /* The record at POS of the ring, in one piece: itself, or copied where it wraps around the end. */
 static const struct perf_event_header *record_at(const struct sideband *sb, const struct ring *ring,
 						 uint64_t pos)
@@ -291,7 +320,7 @@ static int ring__drain(const struct sideband *sb, struct ring *ring, sideband_ev
 		const struct perf_event_header *h = record_at(sb, ring, tail);
 		struct sideband_event ev;
 
-		if (h->size < sizeof(*h) + sizeof(struct sample_id))
+		if (h->size > head - tail || !well_formed(h))
 			return -EBADMSG;
 		if (decode(h, &ev))
 			r = fn(ctx, &ev);

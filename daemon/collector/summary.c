@@ -21,11 +21,13 @@ static void print_files(const struct report *r)
 {
 	for (size_t i = 0; i < r->n_files && i < PROCESSES_SHOWN; i++) {
 		const struct report_file *f = &r->files[i];
-		char comm[64];
+		char comm[64], pid[16] = "many";
 
 		text_escape(comm, sizeof(comm), f->comm, COMM_SIZE);
-		fprintf(stderr, "  %6.2f%%  %-15s %7" PRIu32 "  %s\n",
-			percent(f->n_samples, r->n_samples), comm, f->tgid, f->path);
+		if (f->tgid)
+			snprintf(pid, sizeof(pid), "%" PRIu32, f->tgid);
+		fprintf(stderr, "  %6.2f%%  %-15s %7s  %s\n", percent(f->n_samples, r->n_samples),
+			comm, pid, f->path);
 	}
 	if (r->n_files > PROCESSES_SHOWN)
 		fprintf(stderr, "  … and %zu more files\n", r->n_files - PROCESSES_SHOWN);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The symbolizer's side: any bytes as the file, a spread of offsets as the question. Whatever the file says, what
- * comes out must be an answer that the collector accepts.
+ * The symbolizer's side: any bytes as the file, a spread of offsets as the question. Whatever the
+ * file says, what comes out must be an answer that the collector accepts.
  *
- * libelf and libdw are not instrumented, but their heap is watched; the paths of our own code are what guides the search.
+ * libelf and libdw are not instrumented, but their heap is watched; the paths of our own code are
+ * what guides the search.
  */
 #include <assert.h>
 #include <stdlib.h>

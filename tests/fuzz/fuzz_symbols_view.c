@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The collector's side of MSG_SYMBOLIZE_OK: an answer from a symbolizer that may have been taken over.
- * What the check lets through must be readable to the last index without leaving the payload.
+ * The collector's side of MSG_SYMBOLIZE_OK: an answer from a symbolizer that may have been taken
+ * over. What the check lets through must be readable to the last index without leaving the payload.
  */
 #include <stdlib.h>
 #include <string.h>

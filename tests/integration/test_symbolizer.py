@@ -418,7 +418,7 @@ def test_rust(worker, tmp_path):
     (tmp_path / "p.rs").write_text("""
 mod deep {
     #[inline(always)]
-    pub fn leaf(x: u64) -> u64 { std::hint::black_box(x.wrapping_mul(31)) }
+    pub fn leaf(x: u64) -> u64 { unsafe { std::ptr::read_volatile(&x) }.wrapping_mul(31) }
     pub struct S(pub u64);
     impl S {
         #[inline(always)]

@@ -185,7 +185,8 @@ static void bad_lines_are_counted(void **state)
 	kallsyms__free(NULL);
 }
 
-/* From a descriptor, in pieces; a line is never torn at their edges. Measures the size of a host. */
+/* From a descriptor, in pieces; a line is never torn at their edges. Measures the size of a
+ * host. */
 static void reads_a_large_table(void **state)
 {
 	cleanup_close int fd = memfd_create("kallsyms", MFD_CLOEXEC);

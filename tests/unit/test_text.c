@@ -38,7 +38,8 @@ static void escape_spells_out_controls(void **state)
 	escapes("nbsp\xc2\xa0", "nbsp\xc2\xa0");
 }
 
-/* What RFC 3629 forbids: stray and missing continuations, overlong forms, surrogates, > U+10FFFF. */
+/* What RFC 3629 forbids: stray and missing continuations, overlong forms, surrogates, >
+ * U+10FFFF. */
 static void escape_repairs_utf8(void **state)
 {
 	escapes("\x80", "\\x80");

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon/collector/objects: mapped files, each once. */
+#include "daemon/collector/objects.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "tests/unit/made_sample.h"
+
+static int make_objects(void **state)
+{
+	return objects__new((struct objects **)state);
+}
+
+static int free_objects(void **state)
+{
+	objects__free(*state);
+	return 0;
+}
+
+static struct object *get(struct objects *objects, const struct object_id *id)
+{
+	struct object *o = NULL;
+
+	assert_int_equal(objects__get(objects, id, &o), 0);
+	return o;
+}
+
+static void a_new_one_is_untried(void **state)
+{
+	char path[] = "/usr/bin/true";
+	struct object_id id = {.path = path, .dev = 1, .ino = 2, .ino_gen = 3};
+	struct object *o = get(*state, &id);
+
+	path[0] = 'x'; /* the path was copied */
+	assert_string_equal(o->id.path, "/usr/bin/true");
+	assert_int_equal(o->id.ino, 2);
+	assert_int_equal(o->kind, OBJECT_FILE);
+	assert_int_equal(o->open, OBJECT_UNTRIED);
+	assert_int_equal(o->fd, -1);
+	assert_int_equal(o->n_refs, 1);
+	assert_int_equal(objects__count(*state), 1);
+	objects__unref(*state, o);
+	assert_int_equal(objects__count(*state), 1); /* idle, not gone */
+	assert_null(objects__free(NULL));
+}
+
+static void each_is_there_once(void **state)
+{
+	struct object_id id = {.path = "/a", .dev = 1, .ino = 2};
+	struct object *o = get(*state, &id), *again = get(*state, &id);
+
+	assert_ptr_equal(o, again);
+	assert_int_equal(o->n_refs, 2);
+	objects__ref(o);
+	assert_int_equal(o->n_refs, 3);
+	for (int i = 0; i < 3; i++)
+		objects__unref(*state, o);
+	assert_ptr_equal(get(*state, &id), o); /* comes back from being idle */
+	assert_int_equal(o->n_refs, 1);
+	objects__unref(*state, o);
+	assert_int_equal(objects__count(*state), 1);
+}
+
+/* Any part of the identity that differs makes another object, with a serial of its own. */
+static void identity_is_all_of_it(void **state)
+{
+	struct object_id ids[] = {
+	    {.path = "/a", .dev = 1, .ino = 2, .ino_gen = 3},
+	    {.path = "/b", .dev = 1, .ino = 2, .ino_gen = 3},
+	    {.path = "/a", .dev = 9, .ino = 2, .ino_gen = 3},
+	    {.path = "/a", .dev = 1, .ino = 9, .ino_gen = 3},
+	    {.path = "/a", .dev = 1, .ino = 2, .ino_gen = 9},
+	    {.path = "/a", .build_id = {.size = 2, .bytes = {1, 2}}},
+	    {.path = "/a", .build_id = {.size = 2, .bytes = {1, 3}}},
+	    {.path = "/a", .build_id = {.size = 3, .bytes = {1, 2}}},
+	};
+	struct object *made[ARRAY_SIZE(ids)];
+
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		made[i] = get(*state, &ids[i]);
+		for (size_t k = 0; k < i; k++) {
+			assert_ptr_not_equal(made[i], made[k]);
+			assert_true(made[i]->serial > made[k]->serial);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++) {
+		assert_ptr_equal(get(*state, &ids[i]), made[i]);
+		objects__unref(*state, made[i]);
+		objects__unref(*state, made[i]);
+	}
+}
+
+static void kinds_by_path(void **state)
+{
+	static const struct {
+		const char *path;
+		enum object_kind kind;
+	} cases[] = {
+	    {"/usr/bin/x", OBJECT_FILE},
+	    {"/tmp/gone (deleted)", OBJECT_FILE},
+	    {"[vdso]", OBJECT_VDSO},
+	    {"//anon", OBJECT_ANONYMOUS},
+	    {"[heap]", OBJECT_ANONYMOUS},
+	    {"[stack]", OBJECT_ANONYMOUS},
+	    {"/memfd:jit (deleted)", OBJECT_ANONYMOUS},
+	    {"/dev/zero (deleted)", OBJECT_ANONYMOUS},
+	    {"[uprobes]", OBJECT_ANONYMOUS},
+	    {"", OBJECT_ANONYMOUS},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct object *o = made_object(*state, cases[i].path, 1);
+
+		assert_int_equal(o->kind, cases[i].kind);
+		objects__unref(*state, o);
+	}
+}
+
+static struct object *numbered(struct objects *objects, unsigned i)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/file/%u", i);
+	return made_object(objects, path, i + 1);
+}
+
+/* The one that has been idle for the longest time goes, and its descriptor with it. */
+static void idle_ones_are_bounded(void **state)
+{
+	struct object *held = numbered(*state, 100000), *o;
+	uint64_t first_serial = 0;
+	int fd = memfd_create("pinned", MFD_CLOEXEC);
+
+	for (unsigned i = 0; i < OBJECTS_IDLE_MAX; i++) {
+		o = numbered(*state, i);
+		if (i == 0) {
+			o->fd = fd;
+			o->open = OBJECT_OPEN;
+			first_serial = o->serial;
+		}
+		objects__unref(*state, o);
+	}
+	assert_int_equal(objects__count(*state), OBJECTS_IDLE_MAX + 1);
+	/* Used again, so it is the youngest now, and 1 is the oldest. */
+	o = numbered(*state, 0);
+	assert_int_equal(o->serial, first_serial);
+	assert_int_equal(o->fd, fd);
+	objects__unref(*state, o);
+	objects__unref(*state, numbered(*state, 1000));
+	assert_int_equal(objects__count(*state), OBJECTS_IDLE_MAX + 1);
+	o = numbered(*state, 0);
+	assert_int_equal(o->serial, first_serial);
+	objects__unref(*state, o);
+	o = numbered(*state, 1); /* had been dropped: this is a new one, in place of 2 */
+	assert_int_equal(o->fd, -1);
+	assert_true(o->serial > held->serial + OBJECTS_IDLE_MAX);
+	objects__unref(*state, o);
+	/* All but the one in use can go. */
+	for (unsigned i = 2000; i < 2000 + OBJECTS_IDLE_MAX; i++)
+		objects__unref(*state, numbered(*state, i));
+	assert_int_equal(fcntl(fd, F_GETFD), -1);
+	assert_ptr_equal(numbered(*state, 100000), held);
+	objects__unref(*state, held);
+	objects__unref(*state, held);
+	assert_int_equal(objects__count(*state), OBJECTS_IDLE_MAX);
+}
+
+/* Those in use are not bounded here: their owners are. */
+static void those_in_use_all_stay(void **state)
+{
+	static struct object *held[4 * OBJECTS_IDLE_MAX];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(held); i++)
+		held[i] = numbered(*state, i);
+	assert_int_equal(objects__count(*state), ARRAY_SIZE(held));
+	for (unsigned i = 0; i < ARRAY_SIZE(held); i++)
+		objects__unref(*state, held[i]);
+	assert_int_equal(objects__count(*state), OBJECTS_IDLE_MAX);
+}
+
+#define with_objects(fn) cmocka_unit_test_setup_teardown(fn, make_objects, free_objects)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    with_objects(a_new_one_is_untried),	 with_objects(each_is_there_once),
+	    with_objects(identity_is_all_of_it), with_objects(kinds_by_path),
+	    with_objects(idle_ones_are_bounded), with_objects(those_in_use_all_stay),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon/opener: opens what a process has mapped, regular files only, without reading them. */
+#include "daemon/opener/opener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cmocka.h>
+
+#include "base/cleanup.h"
+#include "base/procstat.h"
+#include "base/util.h"
+#include "tests/unit/scratch_dir.h"
+
+static void put(const char *path, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_int_equal(write_full(fd, text, strlen(text)), strlen(text));
+}
+
+/* What the file behind FD holds; closes it. It can be read and nothing else. */
+static void holds(int fd, const char *want)
+{
+	char text[64];
+	int64_t n = pread_full(fd, text, sizeof(text) - 1, 0);
+
+	assert_true(n >= 0);
+	text[n] = '\0';
+	assert_string_equal(text, want);
+	assert_int_equal(write(fd, "x", 1), -1);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
+	close(fd);
+}
+
+/* Of a process that is gone: only the path leads to the file. */
+static struct opener_mapping gone(const char *path)
+{
+	struct opener_mapping m = {.tgid = 1, .path = path};
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		m.dev = st.st_dev;
+		m.ino = st.st_ino;
+	}
+	return m;
+}
+
+static void by_path_when_the_process_is_gone(void **state)
+{
+	struct opener_mapping m;
+	int fd = -1;
+
+	put("file", "one");
+	m = gone("file");
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_OK);
+	holds(fd, "one");
+	m = gone("missing");
+	fd = -77;
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_ABSENT);
+	m.path = "/proc/1/nonexistent/file (deleted)";
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_ABSENT);
+	assert_int_equal(fd, -77);
+}
+
+/* Another file under the same name is none, unless the caller can tell by its build id. */
+static void a_file_that_was_replaced(void **state)
+{
+	struct opener_mapping m;
+	int fd = -77;
+
+	put("file", "old");
+	m = gone("file");
+	put("new", "new");
+	assert_int_equal(rename("new", "file"), 0);
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_REFUSED);
+	assert_int_equal(fd, -77);
+	m.has_build_id = 1;
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_OK);
+	holds(fd, "new");
+	m = (struct opener_mapping){.path = "file"}; /* nothing is known of it */
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_REFUSED);
+}
+
+/* Looked at before it is opened: a FIFO would block, a device might do something. */
+static void what_is_no_regular_file(void **state)
+{
+	static const char *const paths[] = {"fifo",	 "link_to_fifo", ".",
+					    "/dev/null", "/dev/zero",	 "socket"};
+	cleanup_close int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un addr = {.sun_family = AF_UNIX, .sun_path = "socket"};
+
+	assert_int_equal(mkfifo("fifo", 0644), 0);
+	assert_int_equal(symlink("fifo", "link_to_fifo"), 0);
+	assert_int_equal(bind(sock, (struct sockaddr *)&addr, sizeof(addr)), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		struct opener_mapping m = gone(paths[i]);
+		int fd = -77;
+
+		m.has_build_id = 1;
+		if (opener_open_mapping(&m, &fd) != OPENER_REFUSED)
+			fail_msg("%s was not refused", paths[i]);
+		assert_int_equal(fd, -77);
+	}
+}
+
+/* A mapping of ours, as the kernel sees it. */
+static struct opener_mapping map(const char *path, struct stat *ret_st)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	void *p = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+	struct procstat st;
+
+	assert_true(p != MAP_FAILED);
+	assert_int_equal(fstat(fd, ret_st), 0);
+	assert_int_equal(procstat_read((uint32_t)getpid(), &st), 0);
+	return (struct opener_mapping){
+	    .tgid = (uint32_t)getpid(),
+	    .start_ns = st.start_ns + 1,
+	    .start = (uintptr_t)p,
+	    .end = (uintptr_t)p + 4096,
+	    .path = path,
+	    .dev = ret_st->st_dev,
+	    .ino = ret_st->st_ino,
+	};
+}
+
+static void unmap(const struct opener_mapping *m)
+{
+	munmap((void *)(uintptr_t)m->start, m->end - m->start);
+}
+
+static void of_a_process_that_lives(void **state)
+{
+	struct opener_mapping m;
+	struct stat st;
+	int fd = -1;
+
+	put("file", "mapped");
+	m = map("file", &st);
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_OK);
+	holds(fd, "mapped");
+	unmap(&m);
+}
+
+/* The very object, though its name is gone or leads to another file. */
+static void the_object_itself_not_its_name(void **state)
+{
+	struct opener_mapping m;
+	struct stat st;
+	int fd = -1;
+
+	if (geteuid() != 0) {
+		print_message("/proc/PID/map_files needs root\n");
+		skip();
+	}
+	put("file", "mapped");
+	m = map("file", &st);
+	put("new", "replaced");
+	assert_int_equal(rename("new", "file"), 0);
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_OK);
+	holds(fd, "mapped");
+	assert_int_equal(unlink("file"), 0);
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_OK);
+	holds(fd, "mapped");
+	unmap(&m);
+}
+
+/* The tgid belongs to another process by now: its mappings are none of ours. */
+static void of_another_process_with_the_same_number(void **state)
+{
+	struct opener_mapping m;
+	struct stat st;
+	int fd = -77;
+
+	put("file", "mapped");
+	m = map("file", &st);
+	m.start_ns -= 10 * NSEC_PER_SEC;
+	m.path = "missing";
+	assert_int_equal(opener_open_mapping(&m, &fd), OPENER_ABSENT);
+	assert_int_equal(fd, -77);
+	unmap(&m);
+}
+
+static void by_build_id(void **state)
+{
+	struct msg_build_id id = {.size = 20, .bytes = {0xff, 0xff, 1}};
+	int fd = -77;
+
+	assert_int_equal(opener_open_build_id(&id, &fd), OPENER_ABSENT);
+	id.size = BUILD_ID_MAX;
+	assert_int_equal(opener_open_build_id(&id, &fd), OPENER_ABSENT);
+	for (uint32_t size = 0; size < 2; size++) {
+		id.size = size;
+		assert_int_equal(opener_open_build_id(&id, &fd), OPENER_ABSENT);
+	}
+	id.size = UINT32_MAX; /* the symbolizer's word is not trusted */
+	assert_int_equal(opener_open_build_id(&id, &fd), OPENER_ABSENT);
+	assert_int_equal(fd, -77);
+}
+
+/* The absolute path of NAME in the test's directory. */
+static const char *here(char *out, size_t size, const char *name)
+{
+	assert_non_null(getcwd(out, size));
+	snprintf(out + strlen(out), size - strlen(out), "/%s", name);
+	return out;
+}
+
+static void by_debuglink(void **state)
+{
+	char object[4096];
+	int fd = -77;
+
+	here(object, sizeof(object), "program");
+	put("program", "program");
+	assert_int_equal(opener_open_debuglink(object, "program.debug", &fd), OPENER_ABSENT);
+	assert_int_equal(opener_open_debuglink(object, "program", &fd), OPENER_ABSENT); /* itself */
+	assert_int_equal(mkdir(".debug", 0755), 0);
+	put(".debug/program.debug", "hidden");
+	assert_int_equal(opener_open_debuglink(object, "program.debug", &fd), OPENER_OK);
+	holds(fd, "hidden");
+	put("program.debug", "beside");
+	assert_int_equal(opener_open_debuglink(object, "program.debug", &fd), OPENER_OK);
+	holds(fd, "beside");
+	put(".debug/program", "same name");
+	assert_int_equal(opener_open_debuglink(object, "program", &fd), OPENER_OK);
+	holds(fd, "same name");
+}
+
+/* The name comes out of the file: it may lead nowhere but beside it. */
+static void debuglinks_that_lead_elsewhere(void **state)
+{
+	static const char *const names[] = {"",	   "..",	"/etc/passwd", "../program",
+					    "a/b", "./program", "/",	       "program/"};
+	char object[4096];
+	int fd = -77;
+
+	here(object, sizeof(object), "program");
+	put("program", "program");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(opener_open_debuglink(object, names[i], &fd), OPENER_REFUSED);
+	assert_int_equal(opener_open_debuglink("program", "x", &fd), OPENER_REFUSED);
+	assert_int_equal(opener_open_debuglink("[vdso]", "x", &fd), OPENER_REFUSED);
+	assert_int_equal(mkfifo("fifo", 0644), 0);
+	assert_true(opener_open_debuglink(object, "fifo", &fd) > 0);
+	assert_true(opener_open_debuglink(object, ".", &fd) > 0);
+	assert_int_equal(fd, -77);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    in_scratch_dir(by_path_when_the_process_is_gone),
+	    in_scratch_dir(a_file_that_was_replaced),
+	    in_scratch_dir(what_is_no_regular_file),
+	    in_scratch_dir(of_a_process_that_lives),
+	    in_scratch_dir(the_object_itself_not_its_name),
+	    in_scratch_dir(of_another_process_with_the_same_number),
+	    in_scratch_dir(by_build_id),
+	    in_scratch_dir(by_debuglink),
+	    in_scratch_dir(debuglinks_that_lead_elsewhere),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * daemon/collector/symbolizer_client: asking a process that may die, lie or not be there.
+ *
+ * The program under one of the names in `fakes` is this test itself, which then plays a symbolizer
+ * gone wrong.
+ */
+#include "daemon/collector/symbolizer_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <cmocka.h>
+
+#include "base/util.h"
+#include "tests/unit/scratch_dir.h"
+#include "tests/unit/self_window.h"
+
+/* ---- the fakes ------------------------------------------------------------------------------- */
+
+struct answer {
+	struct ipc_msg msg;
+	struct msg_identity identity;
+	bool last; /* it ends after this one */
+};
+
+static void wrong_id(struct answer *a)
+{
+	a->msg.id++;
+}
+
+static void wrong_type(struct answer *a)
+{
+	a->msg.type = a->msg.type == MSG_IDENTIFY_OK ? MSG_SYMBOLIZE_OK : MSG_IDENTIFY_OK;
+}
+
+static void short_answer(struct answer *a)
+{
+	a->msg.n_bytes = sizeof(a->identity) - 1;
+}
+
+static void name_without_end(struct answer *a)
+{
+	memset(a->identity.debuglink, 'x', sizeof(a->identity.debuglink));
+}
+
+static void path_without_end(struct answer *a)
+{
+	memset(a->identity.alt_path, 'x', sizeof(a->identity.alt_path));
+}
+
+static void long_build_id(struct answer *a)
+{
+	a->identity.build_id.size = BUILD_ID_MAX + 1;
+}
+
+static void long_alt_build_id(struct answer *a)
+{
+	a->identity.alt_build_id.size = UINT32_MAX;
+}
+
+static void a_descriptor_along(struct answer *a)
+{
+	a->msg.fds[0] = STDERR_FILENO;
+	a->msg.n_fds = 1;
+}
+
+static void says_failed(struct answer *a)
+{
+	a->msg.type = MSG_FAILED;
+	a->msg.n_bytes = 0;
+}
+
+static void answers_once(struct answer *a)
+{
+	a->last = true;
+}
+
+static const struct fake {
+	const char *name;
+	void (*spoil)(struct answer *a);
+	int result; /* of a question to it */
+} fakes[] = {
+    {"wrong_id", wrong_id, SYMBOLIZER_DIED},
+    {"wrong_type", wrong_type, SYMBOLIZER_DIED},
+    {"short_answer", short_answer, SYMBOLIZER_DIED},
+    {"name_without_end", name_without_end, SYMBOLIZER_DIED},
+    {"path_without_end", path_without_end, SYMBOLIZER_DIED},
+    {"long_build_id", long_build_id, SYMBOLIZER_DIED},
+    {"long_alt_build_id", long_alt_build_id, SYMBOLIZER_DIED},
+    {"a_descriptor_along", a_descriptor_along, SYMBOLIZER_DIED},
+    {"says_failed", says_failed, SYMBOLIZER_UNUSABLE},
+    {"answers_once", answers_once, SYMBOLIZER_OK},
+};
+
+/* Answers every question in its own way, until the stream ends. */
+static int play(const struct fake *fake)
+{
+	for (;;) {
+		_cleanup_(ipc_msg__fini) struct ipc_msg question = IPC_MSG_INIT;
+		struct answer a = {.msg = IPC_MSG_INIT};
+
+		if (ipc_recv(IPC_SYMBOLIZER_FD, &question, IPC_FOREVER) < 0)
+			return 0;
+		a.msg.id = question.id;
+		a.msg.type = question.type == MSG_IDENTIFY ? MSG_IDENTIFY_OK : MSG_SYMBOLIZE_OK;
+		a.msg.payload = &a.identity;
+		a.msg.n_bytes = sizeof(a.identity);
+		fake->spoil(&a);
+		if (ipc_send(IPC_SYMBOLIZER_FD, &a.msg, IPC_FOREVER) < 0 || a.last)
+			return 0;
+	}
+}
+
+static const struct fake *fake_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	for (size_t i = 0; slash && i < ARRAY_SIZE(fakes); i++)
+		if (!strcmp(slash + 1, fakes[i].name))
+			return &fakes[i];
+	return NULL;
+}
+
+/* ---- the tests ------------------------------------------------------------------------------- */
+
+struct starts {
+	unsigned n;
+	uint32_t tgid; /* the last one's */
+};
+
+static void on_start(void *ctx, uint32_t tgid)
+{
+	struct starts *s = ctx;
+
+	s->n++;
+	s->tgid = tgid;
+}
+
+static struct symbolizer_client *begin(const char *path, struct starts *starts)
+{
+	struct symbolizer_client *c = NULL;
+
+	assert_int_equal(symbolizer_client__new(&c, path, on_start, starts), 0);
+	assert_int_equal(starts->n, 1);
+	assert_int_equal(symbolizer_client__restarts(c), 0);
+	return c;
+}
+
+static void script(const char *path, const char *text)
+{
+	cleanup_close int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+
+	assert_int_equal(write_full(fd, text, strlen(text)), strlen(text));
+}
+
+/* Makes PATH a name of this program. */
+static void link_to_self(const char *path)
+{
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	assert_true(n > 0);
+	exe[n] = '\0';
+	assert_int_equal(symlink(exe, path), 0);
+}
+
+static int identify(struct symbolizer_client *c, struct msg_identity *ret)
+{
+	cleanup_close int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+	return symbolizer_client__identify(c, fd, ret);
+}
+
+static int symbolize(struct symbolizer_client *c, uint64_t off, struct ipc_msg *msg,
+		     struct symbols_view *v)
+{
+	cleanup_close int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1};
+
+	return symbolizer_client__symbolize(c, &files, &off, 1, msg, v);
+}
+
+static void one_that_is_not_there(void **state)
+{
+	struct symbolizer_client *c = NULL;
+
+	assert_int_equal(symbolizer_client__new(&c, "/nonexistent", NULL, NULL), -ENOENT);
+	script("text", "no program");
+	assert_int_equal(chmod("text", 0644), 0);
+	assert_int_equal(symbolizer_client__new(&c, "./text", NULL, NULL), -EACCES);
+	assert_null(c);
+	assert_null(symbolizer_client__free(NULL));
+}
+
+/* Once is bad luck, twice is the file's fault: then another one waits for the next file. */
+static void one_that_dies_at_once(void **state)
+{
+	struct msg_identity id = {.has_dwarf = 77};
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	script("dies", "#!/bin/sh\nexit 0\n");
+	c = begin("./dies", &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
+	assert_int_equal(symbolizer_client__restarts(c), 1);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
+	assert_int_equal(symbolizer_client__restarts(c), 3);
+	assert_int_equal(starts.n, 4);
+	assert_int_equal(id.has_dwarf, 77);
+	symbolizer_client__free(c);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie is left */
+}
+
+static void one_that_cannot_be_executed(void **state)
+{
+	struct msg_identity id;
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	script("broken", "#!/nonexistent/interpreter\n");
+	c = begin("./broken", &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
+	symbolizer_client__free(c);
+}
+
+/* No message at all, but bytes. */
+static void one_that_talks_nonsense(void **state)
+{
+	struct msg_identity id;
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	script("nonsense", "#!/bin/sh\nprintf %s 'this is not the header that you look for' >&3\n"
+			   "read -r line <&3\n");
+	c = begin("./nonsense", &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
+	symbolizer_client__free(c);
+}
+
+/* Well-formed messages with a wrong content. */
+static void those_that_lie(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(fakes); i++) {
+		struct msg_identity id = {0};
+		struct symbolizer_client *c;
+		struct starts starts = {0};
+		char path[64];
+		int r;
+
+		snprintf(path, sizeof(path), "./%s", fakes[i].name);
+		link_to_self(path);
+		c = begin(path, &starts);
+		r = identify(c, &id);
+		if (r != fakes[i].result)
+			fail_msg("%s: %d", fakes[i].name, r);
+		/* The liar is gone; who merely says no stays. */
+		assert_int_equal(kill((pid_t)starts.tgid, 0) < 0, r == SYMBOLIZER_DIED);
+		symbolizer_client__free(c);
+	}
+}
+
+/* Not the one who is asked is at fault when it died before the question: asked again. */
+static void one_that_died_between_questions(void **state)
+{
+	struct msg_identity id = {0};
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	link_to_self("answers_once");
+	c = begin("./answers_once", &starts);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
+		assert_int_equal(symbolizer_client__restarts(c), i);
+	}
+	symbolizer_client__free(c);
+}
+
+static void a_bad_list_of_symbols(void **state)
+{
+	struct ipc_msg msg = IPC_MSG_INIT;
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+	struct symbols_view v;
+
+	link_to_self("answers_once"); /* an identity where symbols belong */
+	c = begin("./answers_once", &starts);
+	assert_int_equal(symbolize(c, 0, &msg, &v), SYMBOLIZER_DIED);
+	assert_null(msg.payload);
+	symbolizer_client__free(c);
+}
+
+static void the_real_one(void **state)
+{
+	cleanup_close int text = memfd_create("text", MFD_CLOEXEC);
+	struct ipc_msg msg = IPC_MSG_INIT;
+	struct self_window self;
+	struct symbolizer_client *c;
+	struct msg_identity id = {0};
+	struct starts starts = {0};
+	struct symbols_view v;
+	char path[4096];
+
+	if (!self_symbolizer(path, sizeof(path))) {
+		print_message("there is no cprofd-symbolizer beside the tests\n");
+		skip();
+	}
+	assert_int_equal(self_window__init(&self), 0);
+	c = begin(path, &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
+	assert_int_equal(id.has_dwarf, 1);
+	assert_int_equal(id.has_symtab, 1);
+	assert_int_equal(write_full(text, "no program\n", 11), 11);
+	assert_int_equal(symbolizer_client__identify(c, text, &id), SYMBOLIZER_UNUSABLE);
+	assert_int_equal(
+	    symbolize(c, self_pc() - self.process->maps->exe->start + self.process->maps->exe->off,
+		      &msg, &v),
+	    SYMBOLIZER_OK);
+	assert_int_equal(v.header->n_addrs, 1);
+	assert_int_equal(v.addrs[0].n_frames, 2);
+	assert_string_equal(v.strings + v.functions[v.frames[v.addrs[0].first_frame].function].name,
+			    "self_inner");
+	ipc_msg__fini(&msg);
+	/* Killed by somebody: the next question is answered as if nothing had been. */
+	assert_int_equal(kill((pid_t)starts.tgid, SIGKILL), 0);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
+	assert_int_equal(symbolizer_client__restarts(c), 1);
+	symbolizer_client__free(c);
+	self_window__fini(&self);
+}
+
+/* It must write the last window after a Ctrl-C, which goes to all processes of the terminal. */
+static void signals_that_end_us_do_not_end_it(void **state)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+	struct symbolizer_client *c;
+	struct msg_identity id = {0};
+	struct starts starts = {0};
+	char path[4096];
+
+	if (!self_symbolizer(path, sizeof(path))) {
+		print_message("there is no cprofd-symbolizer beside the tests\n");
+		skip();
+	}
+	c = begin(path, &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_OK); /* it is up */
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		assert_int_equal(kill((pid_t)starts.tgid, signals[i]), 0);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
+	assert_int_equal(symbolizer_client__restarts(c), 0);
+	symbolizer_client__free(c);
+}
+
+static void is_located_beside_the_program(void **state)
+{
+	char path[4096] = "";
+	int r = symbolizer_client_locate(path, sizeof(path));
+
+	/* Beside the tests there is none; an installed one may be found. */
+	assert_true(r == -ENOENT || (r == 0 && access(path, X_OK) == 0));
+	assert_non_null(strstr(path, "/cprofd-symbolizer"));
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+	    in_scratch_dir(one_that_is_not_there),
+	    in_scratch_dir(one_that_dies_at_once),
+	    in_scratch_dir(one_that_cannot_be_executed),
+	    in_scratch_dir(one_that_talks_nonsense),
+	    in_scratch_dir(those_that_lie),
+	    in_scratch_dir(one_that_died_between_questions),
+	    in_scratch_dir(a_bad_list_of_symbols),
+	    cmocka_unit_test(the_real_one),
+	    cmocka_unit_test(signals_that_end_us_do_not_end_it),
+	    cmocka_unit_test(is_located_beside_the_program),
+	};
+	const struct fake *fake = fake_of(argv[0]);
+
+	return fake ? play(fake) : cmocka_run_group_tests(tests, NULL, NULL);
+}
