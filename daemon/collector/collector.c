@@ -21,6 +21,9 @@
 /* A sample that was kept but is not here so long after its window's end will never come. */
 #define STRAGGLER_NS (2 * NSEC_PER_SEC)
 
+/* Reading all of /proc takes time in which events may be lost again: not more often than this. */
+#define RESYNC_NS (5 * NSEC_PER_SEC)
+
 struct collector {
 	struct sampler *sampler;
 	struct sideband *sideband;
@@ -28,8 +31,6 @@ struct collector {
 	struct objects *objects;
 	struct processes *processes;
 	struct finisher *finisher;
-	const uint32_t *targets; /* borrowed */
-	size_t n_targets;
 
 	struct window *current;
 	struct window *closing; /* ended, but some of its samples are still on the way; or NULL */
@@ -40,6 +41,7 @@ struct collector {
 	size_t n_submitted;	     /* windows at the finisher */
 	uint64_t reaped_ns;
 	bool resync; /* events were lost */
+	uint64_t resynced_ns;
 };
 
 DEFINE_CLEANUP(struct collector *, collector__free);
@@ -84,10 +86,9 @@ int collector__new(struct collector **ret, const struct sampler_options *samplin
 	_cleanup_(collector__freep) struct collector *c = calloc(1, sizeof(*c));
 	int r;
 
+	snprintf(why, why_size, "out of memory, or of open files (ulimit -n)");
 	if (!c)
 		return -ENOMEM;
-	c->targets = sampling->targets;
-	c->n_targets = sampling->n_targets;
 	r = sampler__new(&c->sampler, sampling, why, why_size);
 	if (r == 0)
 		r = new_parts(c);
@@ -128,7 +129,7 @@ static int new_window(struct collector *c, uint64_t start_ns)
 	return window__new(&c->current, c->objects, start_ns, sampler__period_ns(c->sampler));
 }
 
-int collector__start(struct collector *c)
+int collector__start(struct collector *c, const uint32_t *tgids, size_t n_tgids)
 {
 	/* Events are on already and ticks come before the scan: what happens during the scan is
 	 * told by events, and the first samples wait in the rings. */
@@ -138,9 +139,14 @@ int collector__start(struct collector *c)
 		r = sampler__start(c->sampler);
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < c->n_targets && r == 0; i++)
-		r = processes__scan(c->processes, c->targets[i]);
-	return c->n_targets ? r : processes__scan_all(c->processes);
+	for (size_t i = 0; i < n_tgids && r == 0; i++)
+		r = processes__scan(c->processes, tgids[i], tgids[i]);
+	return r < 0 || n_tgids ? r : processes__scan_all(c->processes);
+}
+
+void collector__forget_target(struct collector *c, uint32_t tgid)
+{
+	sampler__forget_target(c->sampler, tgid);
 }
 
 size_t collector__fds(const struct collector *c, int fds[3])
@@ -155,7 +161,7 @@ size_t collector__fds(const struct collector *c, int fds[3])
 
 /* Pins the file of a mapping that a sample was just placed in, while its process is likely to
  * live. */
-static int pin_object(const struct process *p, const struct mapping *m)
+static void pin_object(struct collector *c, const struct process *p, const struct mapping *m)
 {
 	struct object *o = m->object;
 	struct opener_mapping wanted = {
@@ -168,13 +174,16 @@ static int pin_object(const struct process *p, const struct mapping *m)
 	    .ino = o->id.ino,
 	    .has_build_id = o->id.build_id.size > 0,
 	};
-	int r;
+	int fd;
 
-	if (o->kind != OBJECT_FILE || o->open == OBJECT_OPEN)
-		return 0;
-	r = opener_open_mapping(&wanted, &o->fd);
-	o->open = r == OPENER_OK ? OBJECT_OPEN : OBJECT_ABSENT;
-	return r < 0 ? r : 0;
+	if (o->kind != OBJECT_FILE || o->open == OBJECT_OPEN ||
+	    (o->open == OBJECT_ABSENT && o->absent_tgid == p->tgid))
+		return;
+	/* Without the file its frames have no names: said in the profile, and no reason to stop. */
+	o->open = OBJECT_ABSENT;
+	o->absent_tgid = p->tgid;
+	if (objects__may_open(c->objects) && opener_open_mapping(&wanted, &fd) == OPENER_OK)
+		objects__opened(c->objects, o, fd);
 }
 
 static int on_sample(void *ctx, const struct sample_record *s)
@@ -185,15 +194,22 @@ static int on_sample(void *ctx, const struct sample_record *s)
 	size_t known;
 	int r;
 
-	if (c->closing && (int32_t)(s->seq - c->cut_seq[s->cpu]) < 0)
-		w = c->closing;
+	if ((int32_t)(s->seq - c->cut_seq[s->cpu]) < 0) {
+		if (c->closing) {
+			w = c->closing;
+		} else {
+			/* Its window has been closed without it and has counted it as missed. */
+			w->ticks.kept++;
+			w->ticks.expected++;
+		}
+	}
 	known = w->n_frames;
 	r = processes__of_sample(c->processes, s, &p);
 	if (r == 0)
 		r = window__add(w, p, s);
 	for (; r == 0 && known < w->n_frames; known++)
 		if (w->frames[known].mapping)
-			r = pin_object(p, w->frames[known].mapping);
+			pin_object(c, p, w->frames[known].mapping);
 	return r;
 }
 
@@ -233,15 +249,17 @@ static int take_event(void *ctx, const struct sideband_event *event)
 static int drain(struct collector *c, uint64_t until_ns)
 {
 	static const struct timeline_ops ops = {.on_sample = on_sample, .on_event = on_event};
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	int r = sampler__drain(c->sampler, take_sample, c);
 
 	if (r >= 0)
 		r = sideband__drain(c->sideband, take_event, c);
 	if (r >= 0)
 		r = timeline__replay(c->timeline, until_ns, &ops, c);
-	if (r >= 0 && c->resync) {
+	if (r >= 0 && c->resync && now > c->resynced_ns + RESYNC_NS) {
 		c->resync = false;
-		r = processes__resync(c->processes, clock_ns(CLOCK_MONOTONIC));
+		r = processes__resync(c->processes, now);
+		c->resynced_ns = clock_ns(CLOCK_MONOTONIC);
 	}
 	return r;
 }
@@ -334,13 +352,15 @@ bool collector__rotate(struct collector *c, uint64_t start_ns, int *ret_error)
 	return *ret_error == 0;
 }
 
-int collector__stop(struct collector *c)
+int collector__stop(struct collector *c, bool write_empty)
 {
 	int r = sampler__stop(c->sampler);
 
 	assert(collector__ready(c));
 	if (r == 0)
 		r = cut(c);
+	if (r == 0)
+		c->closing->write_empty = write_empty;
 	/* The events are off, so everything there is can be read at once. */
 	if (r == 0)
 		r = drain(c, UINT64_MAX);

@@ -28,9 +28,14 @@ int collector__new(struct collector **ret, const struct sampler_options *samplin
 /* Takes NULL. Stops; windows that are not finished are lost. Returns NULL. */
 struct collector *collector__free(struct collector *c);
 
-/* Starts the first window and the ticks. With targets only those processes are read from /proc.
- * 0 or -errno. */
-int collector__start(struct collector *c);
+/*
+ * Starts the first window and the ticks, and reads the processes TGIDS from /proc, or all where N_TGIDS
+ * is 0. 0 or -errno.
+ */
+int collector__start(struct collector *c, const uint32_t *tgids, size_t n_tgids);
+
+/* Takes TGID, which has ended, out of FILTER_TARGETS: its number may come again. */
+void collector__forget_target(struct collector *c, uint32_t tgid);
 
 /* Descriptors to poll for reading, borrowed; any readable means: pump. Returns their number, 3. */
 size_t collector__fds(const struct collector *c, int fds[3]);
@@ -48,9 +53,11 @@ bool collector__ready(const struct collector *c);
  */
 bool collector__rotate(struct collector *c, uint64_t start_ns, int *ret_error);
 
-/* Stops the ticks, ends the last window and hands it to the finisher. To be called when ready. 0
- * or -errno. */
-int collector__stop(struct collector *c);
+/*
+ * Stops the ticks, ends the last window and hands it to the finisher. To be called when ready.
+ * WRITE_EMPTY: a profile without samples is worth a file. 0 or -errno.
+ */
+int collector__stop(struct collector *c, bool write_empty);
 
 /* Takes a finished window's report, which the caller releases with report__fini(). */
 bool collector__take_report(struct collector *c, struct report *ret);

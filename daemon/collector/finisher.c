@@ -48,6 +48,8 @@ DEFINE_CLEANUP(struct store_file *, store_file__free);
 
 void report__fini(struct report *r)
 {
+	for (size_t i = 0; i < r->n_files; i++)
+		free(r->files[i].path);
 	free(r->files);
 	*r = (struct report){0};
 }
@@ -143,9 +145,13 @@ static int note_file(struct job *job, const struct profile_processes *ps, bool m
 	for (size_t i = 0; i < ps->n; i++)
 		f->n_samples += job->w->processes[ps->places[i]].n_samples;
 	if (job->o->output <= FINISHER_RUN_DIR)
-		snprintf(f->path, sizeof(f->path), "%.150s/%.160s", job->o->dir, path);
+		r = asprintf(&f->path, "%s/%s", job->o->dir, path);
 	else
-		snprintf(f->path, sizeof(f->path), "%s", path);
+		r = asprintf(&f->path, "%s", path);
+	if (r < 0) {
+		f->path = NULL;
+		return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -169,8 +175,7 @@ static int write_file(struct job *job, const struct profile_processes *ps, bool 
 		return note_file(job, ps, many, path);
 	if (!job->report->n_failed++) {
 		job->report->error = r;
-		snprintf(job->report->failed_path, sizeof(job->report->failed_path), "%.300s",
-			 path);
+		snprintf(job->report->failed_path, sizeof(job->report->failed_path), "%s", path);
 	}
 	return r == -ENOMEM ? r : 0;
 }
@@ -223,6 +228,8 @@ static int write_files(struct job *job)
 		job->order[i] = i;
 	if (n)
 		qsort_r(job->order, n, sizeof(*job->order), by_file, &ctx);
+	if (merged && !n && !w->write_empty)
+		return 0;
 	if (merged)
 		return write_file(job, &(struct profile_processes){job->order, n}, false);
 	for (size_t i = 0, last; i < n && r == 0; i = last) {
@@ -297,6 +304,7 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 		return r;
 	report->kernel_hidden = named.kernel_hidden;
 	report->n_bad_objects = named.n_bad_objects;
+	report->n_restarts = named.n_restarts;
 	comments__init(&job.comments, w, &named, report->n_rooted, f->options.frequency_hz,
 		       f->options.event);
 	job.writer = writer;
@@ -329,6 +337,8 @@ static void *run(void *arg)
 		if (r < 0 && !done.report.error) {
 			done.report.error = r;
 			done.report.n_failed++;
+			snprintf(done.report.failed_path, sizeof(done.report.failed_path), "%s",
+				 f->options.file ? f->options.file : f->options.dir);
 		}
 
 		pthread_mutex_lock(&f->lock);

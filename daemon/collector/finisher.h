@@ -10,6 +10,7 @@
 #ifndef COLLECTOR_FINISHER_H
 #define COLLECTOR_FINISHER_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,7 +41,7 @@ struct finisher_options {
 
 /* One written profile. */
 struct report_file {
-	char path[STORE_PATH_MAX * 2];
+	char *path; /* owned */
 	char comm[COMM_SIZE];
 	uint32_t tgid; /* 0 = many */
 	uint64_t n_samples;
@@ -62,10 +63,11 @@ struct report {
 	struct report_function functions[REPORT_FUNCTIONS]; /* hottest first */
 	size_t n_functions;
 	const char *kernel_hidden; /* see naming.h */
-	uint32_t n_bad_objects;
-	uint32_t n_failed; /* profiles that could not be written */
-	int error;	   /* the first reason, -errno; 0 = none */
-	char failed_path[STORE_PATH_MAX * 2];
+	uint32_t n_bad_objects;	   /* see naming.h */
+	uint32_t n_restarts;	   /* of the symbolizer, in this window */
+	uint32_t n_failed;	   /* profiles that could not be written */
+	int error;		   /* the first reason, -errno; 0 = none */
+	char failed_path[PATH_MAX];
 };
 
 void report__fini(struct report *r);

@@ -5,23 +5,11 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "daemon/collector/options.h"
 #include "daemon/collector/run.h"
-
-/* Every file that is sampled is held open, so take as many descriptors as we may without asking. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit); /* if not, the old limit serves most hosts */
-	}
-}
 
 /* Puts what follows on a closed descriptor 0, 1 or 2 out of harm's way: files must not land
  * there. */
@@ -49,7 +37,6 @@ int main(int argc, char **argv)
 		log_error("%s", err);
 		return EXIT_USAGE;
 	}
-	raise_file_limit();
 	switch (o.mode) {
 	case MODE_HELP:
 		fputs(options_help, stdout);

@@ -164,11 +164,26 @@ static int clear_range(struct mapset *set, struct objects *objects, uint64_t sta
 	return 0;
 }
 
+/* Puts M in. Takes over the caller's reference, on failure too. */
+static int put(struct mapset **set, struct objects *objects, struct mapping *m)
+{
+	size_t place;
+	int r = make_writable(set, objects);
+
+	if (r == 0)
+		r = clear_range(*set, objects, m->start, m->end, &place);
+	if (r < 0) {
+		mapping__unref(m, objects);
+		return r;
+	}
+	insert_at(*set, place, m);
+	return 0;
+}
+
 int mapset__add(struct mapset **set, struct objects *objects, uint64_t start, uint64_t end,
 		uint64_t off, struct object *object)
 {
 	struct mapping *m;
-	size_t place;
 	int r;
 
 	if (start >= end)
@@ -178,17 +193,14 @@ int mapset__add(struct mapset **set, struct objects *objects, uint64_t start, ui
 	m = mapset__find(*set, start);
 	if (m && m->start == start && m->end == end && m->off == off && m->object == object)
 		return 0; /* told twice: by the scan and by an event */
-	r = make_writable(set, objects);
-	if (r < 0)
-		return r;
 	r = mapping__new(&m, start, end, off, object);
-	if (r < 0)
-		return r;
-	r = clear_range(*set, objects, start, end, &place);
-	if (r < 0) {
-		mapping__unref(m, objects);
-		return r;
-	}
-	insert_at(*set, place, m);
-	return 0;
+	return r < 0 ? r : put(set, objects, m);
+}
+
+int mapset__share(struct mapset **set, struct objects *objects, struct mapping *mapping)
+{
+	if ((*set)->n >= MAPSET_MAX)
+		return -E2BIG;
+	mapping__ref(mapping);
+	return put(set, objects, mapping);
 }

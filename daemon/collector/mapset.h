@@ -47,6 +47,9 @@ void mapset__unref(struct mapset *set, struct objects *objects);
 int mapset__add(struct mapset **set, struct objects *objects, uint64_t start, uint64_t end,
 		uint64_t off, struct object *object);
 
+/* The same with a mapping that another set has: both share it. */
+int mapset__share(struct mapset **set, struct objects *objects, struct mapping *mapping);
+
 /* The mapping that holds ADDR, borrowed, or NULL. */
 struct mapping *mapset__find(const struct mapset *set, uint64_t addr);
 

@@ -68,10 +68,16 @@ static uint64_t function_hash(const struct names_function *f)
 			(uint64_t)f->filename << 32 | f->start_line);
 }
 
+static bool same_function(const struct names_function *a, const struct names_function *b)
+{
+	return a->name == b->name && a->system_name == b->system_name &&
+	       a->filename == b->filename && a->start_line == b->start_line;
+}
+
 int names__function(struct names *names, const char *name, const char *system_name,
 		    const char *filename, uint32_t start_line, uint32_t *ret)
 {
-	struct names_function f = {.start_line = start_line};
+	struct names_function f = {.start_line = start_line, .plain = NAMES_NONE};
 	struct hindex_iter it;
 	uint64_t hash;
 	int r;
@@ -88,7 +94,7 @@ int names__function(struct names *names, const char *name, const char *system_na
 		f.system_name = 0;
 	hash = function_hash(&f);
 	for (it = hindex__find(&names->function_index, hash); hindex_iter__next(&it, ret);)
-		if (!memcmp(&names->functions[*ret], &f, sizeof(f)))
+		if (same_function(&names->functions[*ret], &f))
 			return 0;
 	r = array_reserve(&names->functions, &names->cap_functions, names->n_functions + 1,
 			  sizeof(f));
@@ -127,17 +133,26 @@ int names__plain(struct names *names, const char *name, enum name_source source,
 	struct names_line line = {0};
 	int r = names__function(names, name, "", "", 0, &line.function);
 
-	return r < 0 ? r : names__chain(names, &line, 1, source, ret);
+	if (r < 0)
+		return r;
+	*ret = names->functions[line.function].plain;
+	if (*ret != NAMES_NONE && names->chains[*ret].source == source)
+		return 0;
+	r = names__chain(names, &line, 1, source, ret);
+	if (r == 0)
+		names->functions[line.function].plain = *ret;
+	return r;
 }
 
-static uint64_t address_hash(uint64_t object, uint64_t off)
+static uint64_t address_hash(const struct names *names, uint64_t object, uint64_t off)
 {
-	return hash_mix(off, object);
+	return hash_mix(off ^ names->strings.key.k0, object ^ names->strings.key.k1);
 }
 
 uint32_t names__find(const struct names *names, uint64_t object, uint64_t off)
 {
-	struct hindex_iter it = hindex__find(&names->address_index, address_hash(object, off));
+	struct hindex_iter it =
+	    hindex__find(&names->address_index, address_hash(names, object, off));
 	uint32_t i;
 
 	while (hindex_iter__next(&it, &i))
@@ -152,7 +167,7 @@ int names__remember(struct names *names, uint64_t object, uint64_t off, uint32_t
 			      sizeof(*names->addresses));
 
 	if (r == 0)
-		r = hindex__add(&names->address_index, address_hash(object, off),
+		r = hindex__add(&names->address_index, address_hash(names, object, off),
 				(uint32_t)names->n_addresses);
 	if (r < 0)
 		return r;

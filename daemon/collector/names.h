@@ -14,6 +14,9 @@
 #include "base/hindex.h"
 #include "base/strpool.h"
 
+/* No chain. */
+#define NAMES_NONE UINT32_MAX
+
 #define NAMES_BYTES_MAX (12u << 20)
 
 /* Where a name comes from; counted in the profile's comments. */
@@ -29,6 +32,7 @@ enum name_source {
 struct names_function {
 	uint32_t name, system_name, filename; /* in strings; system_name 0 = same as name */
 	uint32_t start_line;
+	uint32_t plain; /* the chain of this function alone, without line; NAMES_NONE = none yet */
 };
 
 struct names_line {
@@ -59,9 +63,6 @@ struct names {
 	struct hindex function_index, address_index;
 };
 
-/* No chain. */
-#define NAMES_NONE UINT32_MAX
-
 int names__new(struct names **ret);
 /* Takes NULL. Returns NULL. */
 struct names *names__free(struct names *names);
@@ -78,7 +79,7 @@ int names__function(struct names *names, const char *name, const char *system_na
 int names__chain(struct names *names, const struct names_line *lines, size_t n,
 		 enum name_source source, uint32_t *ret);
 
-/* A chain of one function without line, named NAME. 0 or -ENOMEM. */
+/* The chain of one function without line, named NAME; the same each time. 0 or -ENOMEM. */
 int names__plain(struct names *names, const char *name, enum name_source source, uint32_t *ret);
 
 /* The chain of an address, or NAMES_NONE where it is not known yet. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -53,6 +54,7 @@ struct naming {
 	size_t n_ranges, cap_ranges;
 	struct miss *misses;
 	size_t n_misses, cap_misses;
+	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
 };
 
 DEFINE_CLEANUP(struct naming *, naming__free);
@@ -248,7 +250,7 @@ static int symbolize_file(struct naming *n, const struct window_object *wo, int 
 	if (r < 0 || st->bad)
 		return r < 0 ? r : SYMBOLIZER_UNUSABLE;
 	r = symbolizer_client__identify(n->client, fd, &id);
-	if (r == SYMBOLIZER_OK && st->build_id.size && id.build_id.size &&
+	if (r == SYMBOLIZER_OK && st->build_id.size &&
 	    !same_build_id(&st->build_id, &id.build_id)) {
 		out->n_absent_objects++; /* the path leads to another file by now */
 		return SYMBOLIZER_UNUSABLE;
@@ -303,12 +305,17 @@ static int name_object(struct naming *n, const struct window *w, size_t first, s
 	for (size_t i = first; i < last && n_offs < SYMBOLIZE_ADDRS_MAX; i++)
 		if (n_offs == 0 || offs[n_offs - 1] != n->misses[i].off)
 			offs[n_offs++] = n->misses[i].off;
-	if (fd >= 0)
-		r = symbolize_file(n, wo, fd, offs, n_offs, out);
-	else
+	if (fd < 0)
 		out->n_absent_objects++;
-	if (r < 0)
+	else if (clock_ns(CLOCK_MONOTONIC) > n->deadline_ns)
+		out->n_late_objects++;
+	else
+		r = symbolize_file(n, wo, fd, offs, n_offs, out);
+	if (r == -ENOMEM)
 		return r;
+	/* No descriptor or no process to be had: this window's names, not its samples. */
+	if (r < 0)
+		out->n_late_objects++;
 	for (size_t i = first; i < last; i++) {
 		const struct miss *m = &n->misses[i];
 		uint32_t chain = names__find(n->names, wo->object->serial, m->off);
@@ -504,10 +511,12 @@ static int name_frame(struct naming *n, const struct window *w, uint32_t i)
 
 int naming__window(struct naming *n, const struct window *w, struct named_window *ret)
 {
+	uint32_t restarts = symbolizer_client__restarts(n->client);
 	struct named_window out = {0};
 	int r = names__trim(n->names);
 
 	n->n_misses = n->n_ranges = 0;
+	n->deadline_ns = clock_ns(CLOCK_MONOTONIC) + NAMING_BUDGET_NS;
 	if (r == 0)
 		r = array_reserve(&n->chains, &n->cap_chains, w->n_frames, sizeof(*n->chains));
 	if (r == 0)
@@ -527,6 +536,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	out.kernel_ranges = n->ranges;
 	out.n_kernel_ranges = n->n_ranges;
 	out.kernel_hidden = n->kernel_hidden;
+	out.n_restarts = symbolizer_client__restarts(n->client) - restarts;
 	for (uint32_t i = 0; i < w->n_frames; i++)
 		out.n_frames_by_source[n->names->chains[n->chains[i]].source]++;
 	*ret = out;

@@ -18,6 +18,11 @@
 #include "daemon/collector/symbolizer_client.h"
 #include "daemon/collector/window.h"
 
+/*
+ * Time for naming one window. What is left then keeps its numbers, and is asked for in the next one.
+ */
+#define NAMING_BUDGET_NS (20 * 1000000000ULL)
+
 /* A range of kernel code with a name of its own in the profile: the kernel, a module, "bpf". */
 struct naming_kernel_range {
 	uint64_t start, end;
@@ -41,10 +46,12 @@ struct named_window {
 	const struct names *names;
 	const uint32_t *chains;	      /* by frame of the window */
 	const uint32_t *kernel_range; /* by frame: index in kernel_ranges, for FRAME_KERNEL */
-	const struct naming_kernel_range *kernel_ranges; /* sorted by start */
+	const struct naming_kernel_range *kernel_ranges; /* in the order of their first use */
 	size_t n_kernel_ranges;
 	uint64_t n_frames_by_source[NAME_SOURCE_MAX]; /* distinct frames */
-	uint32_t n_bad_objects;			      /* files that the symbolizer died of */
+	uint32_t n_restarts;			      /* of the symbolizer */
+	uint32_t n_late_objects;   /* files for which there was no time left: in the next window */
+	uint32_t n_bad_objects;	   /* files that the symbolizer died of */
 	uint32_t n_absent_objects; /* files that could not be opened or were other ones by then */
 	const char *kernel_hidden; /* why there are no kernel names, or NULL */
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -17,6 +18,7 @@ struct objects {
 	struct object **all; /* NULL = a free place */
 	size_t n, cap;
 	size_t n_idle;
+	size_t n_open, max_open; /* objects with a descriptor */
 	uint64_t serial;
 	uint64_t releases;
 };
@@ -24,10 +26,16 @@ struct objects {
 int objects__new(struct objects **ret)
 {
 	struct objects *objects = calloc(1, sizeof(*objects));
+	struct rlimit limit;
 
 	if (!objects)
 		return -ENOMEM;
 	objects->key = hash_key_random();
+	objects->max_open = SIZE_MAX;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
+		objects->max_open = limit.rlim_cur > 2 * OBJECTS_FDS_RESERVED
+					? limit.rlim_cur - OBJECTS_FDS_RESERVED
+					: limit.rlim_cur / 2;
 	*ret = objects;
 	return 0;
 }
@@ -170,6 +178,7 @@ static void drop_oldest(struct objects *objects)
 			oldest = i;
 	}
 	assert(oldest < objects->n);
+	objects->n_open -= objects->all[oldest]->fd >= 0;
 	hindex__remove(&objects->index, objects->all[oldest]->hash, (uint32_t)oldest);
 	object__free(objects->all[oldest]);
 	objects->all[oldest] = NULL;
@@ -184,6 +193,21 @@ void objects__unref(struct objects *objects, struct object *object)
 	object->idle_since = ++objects->releases;
 	if (++objects->n_idle > OBJECTS_IDLE_MAX)
 		drop_oldest(objects);
+}
+
+bool objects__may_open(struct objects *objects)
+{
+	while (objects->n_open >= objects->max_open && objects->n_idle > 0)
+		drop_oldest(objects);
+	return objects->n_open < objects->max_open;
+}
+
+void objects__opened(struct objects *objects, struct object *object, int fd)
+{
+	assert(object->fd < 0);
+	object->fd = fd;
+	object->open = OBJECT_OPEN;
+	objects->n_open++;
 }
 
 size_t objects__count(const struct objects *objects)

@@ -18,8 +18,11 @@
 
 #include "daemon/ipc/messages.h"
 
-/* Idle objects that are kept, each with a descriptor. Below the usual limit of 1,024 open files. */
+/* Idle objects that are kept, each with a descriptor. */
 #define OBJECTS_IDLE_MAX 256
+
+/* Descriptors that objects leave to everything else: rings, sockets, profiles, the symbolizer. */
+#define OBJECTS_FDS_RESERVED 64
 
 struct object_id {
 	const char *path; /* as the kernel gives it; "//anon", "[vdso]" for what is no file */
@@ -46,7 +49,8 @@ struct object {
 	enum object_kind kind;
 	/* Changed by the collector's thread only. */
 	enum object_open open;
-	int fd; /* owned; -1 unless OBJECT_OPEN */
+	int fd;		      /* owned; -1 unless OBJECT_OPEN */
+	uint32_t absent_tgid; /* OBJECT_ABSENT: the process through which it was tried last */
 	uint32_t n_refs;
 	uint64_t hash;
 	uint64_t idle_since; /* number of the release that left it idle */
@@ -61,6 +65,12 @@ struct objects *objects__free(struct objects *objects);
 /* Finds or makes the object of ID, whose path is copied. *RET holds a new reference. 0 or
  * -ENOMEM. */
 int objects__get(struct objects *objects, const struct object_id *id, struct object **ret);
+
+/* Whether another object may be opened within the limit on open files (RLIMIT_NOFILE). */
+bool objects__may_open(struct objects *objects);
+
+/* Gives OBJECT its descriptor FD, which it owns from now on. */
+void objects__opened(struct objects *objects, struct object *object, int fd);
 
 void objects__ref(struct object *object);
 void objects__unref(struct objects *objects, struct object *object);

@@ -212,6 +212,8 @@ static int check_combination(const struct options *o, char *err)
 	if (o->mode == MODE_COMMAND && o->duration_ns)
 		return refuse(err,
 			      "--seconds does not go with -- CMD, which is profiled until it ends");
+	if (to_stdout && o->mode == MODE_COMMAND)
+		return refuse(err, "-o -: the command writes to standard output too; name a file");
 	if (to_stdout && (o->mode == MODE_ALL || o->n_pids > 1))
 		return refuse(err,
 			      "-o -: several files cannot go to standard output; name a directory");

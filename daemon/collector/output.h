@@ -30,7 +30,7 @@ int output__choose(struct output *ret, const struct options *o, const char *comm
 		   char *err);
 void output__fini(struct output *o);
 
-/* Takes back what output__choose() has made, when nothing will be written. */
+/* Takes back the directory that output__choose() has made, if nothing was written there. */
 void output__discard(struct output *o);
 
 #endif

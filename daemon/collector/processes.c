@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/hash.h"
@@ -15,6 +16,9 @@
 
 /* How long an ended process is kept: longer than a sample takes from the kernel to us. */
 #define LINGER_NS NSEC_PER_SEC
+
+/* A process whose list of mappings is full is read from /proc again at most so often. */
+#define RESCAN_NS (10 * NSEC_PER_SEC)
 
 struct processes {
 	struct objects *objects; /* borrowed */
@@ -92,15 +96,21 @@ static void remove_at(struct processes *ps, uint32_t i)
 	ps->all[ps->n] = NULL;
 }
 
+static void forget(struct processes *ps, uint32_t tgid)
+{
+	uint32_t i;
+
+	if (find_place(ps, tgid, &i))
+		remove_at(ps, i);
+}
+
 /* A process without anything, in place of any other that has the tgid. */
 static int add(struct processes *ps, uint32_t tgid, struct process **ret)
 {
 	struct process *p;
-	uint32_t i;
 	int r;
 
-	if (find_place(ps, tgid, &i))
-		remove_at(ps, i);
+	forget(ps, tgid);
 	r = array_reserve(&ps->all, &ps->cap, ps->n + 1, sizeof(struct process *));
 	if (r < 0)
 		return r;
@@ -120,69 +130,90 @@ static int add(struct processes *ps, uint32_t tgid, struct process **ret)
 	return 0;
 }
 
-static int add_mapping(struct processes *ps, struct process *p, uint64_t start, uint64_t end,
-		       uint64_t off, const struct object_id *id)
+/* BEFORE, which may be NULL, holds mappings that are taken over where they are the same. */
+static int add_mapping(struct processes *ps, struct process *p, const struct mapset *before,
+		       uint64_t start, uint64_t end, uint64_t off, const struct object_id *id)
 {
+	struct mapping *same = before ? mapset__find(before, start) : NULL;
 	struct object *object;
 	int r = objects__get(ps->objects, id, &object);
 
 	if (r < 0)
 		return r;
-	r = mapset__add(&p->maps, ps->objects, start, end, off, object);
+	if (same && same->start == start && same->end == end && same->off == off &&
+	    same->object == object)
+		r = mapset__share(&p->maps, ps->objects, same);
+	else
+		r = mapset__add(&p->maps, ps->objects, start, end, off, object);
 	objects__unref(ps->objects, object);
-	/* A range the kernel would not make, or one beyond the limit: those samples are placed
-	 * nowhere. */
-	return r == -ENOMEM ? r : 0;
+	return r;
 }
 
 struct scan {
 	struct processes *ps;
 	struct process *p;
+	const struct mapset *before; /* what was known; NULL = nothing */
 	char exe[4096];
 };
 
 static int scan_mapping(void *ctx, const struct procfs_mapping *m)
 {
 	struct scan *scan = ctx;
-	int r = add_mapping(scan->ps, scan->p, m->start, m->end, m->off, &m->object);
+	int r = add_mapping(scan->ps, scan->p, scan->before, m->start, m->end, m->off, &m->object);
 
 	if (r == 0 && !scan->p->maps->exe && !strcmp(m->object.path, scan->exe))
 		scan->p->maps->exe = mapset__find(scan->p->maps, m->start);
-	return r;
+	return r == -ENOMEM ? r : 0;
 }
 
-int processes__scan(struct processes *ps, uint32_t tgid)
+/* The mappings of the process that is known as TGID now, held until mapset__unref(); or NULL. */
+static struct mapset *hold_maps(const struct processes *ps, uint32_t tgid)
 {
+	struct process *p = processes__find(ps, tgid);
+
+	if (!p)
+		return NULL;
+	mapset__ref(p->maps);
+	return p->maps;
+}
+
+int processes__scan(struct processes *ps, uint32_t tgid, uint32_t tid)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct procstat before, after;
 	struct scan scan = {.ps = ps};
+	struct mapset *known;
 	int r;
 
-	if (procstat_read(tgid, &before) < 0 || before.state == 'Z')
+	if (procstat_read(tgid, &before) < 0 || (before.state == 'Z' && tid == tgid))
 		return 0;
+	known = hold_maps(ps, tgid);
 	r = add(ps, tgid, &scan.p);
-	if (r < 0)
+	if (r < 0) {
+		mapset__unref(known, ps->objects);
 		return r;
+	}
+	scan.before = known;
+	scan.p->scanned_ns = now;
 	scan.p->parent_tgid = before.parent_tgid;
 	scan.p->start_ns = before.start_ns;
 	scan.p->start_coarse = true;
 	memcpy(scan.p->comm, before.comm, COMM_SIZE);
 	if (procfs_read_exe(tgid, scan.exe, sizeof(scan.exe)) < 0)
 		scan.exe[0] = '\0'; /* a kernel thread, or gone */
-	if (procfs_read_maps(tgid, scan_mapping, &scan) == -ENOMEM)
-		return -ENOMEM;
+	r = procfs_read_maps(tgid, tid, scan_mapping, &scan);
+	mapset__unref(known, ps->objects);
+	if (r == -ENOMEM)
+		return r;
 	/* Another process by now? Then what we read may be of either: forget it. */
-	if (procstat_read(tgid, &after) < 0 || after.start_ns != before.start_ns) {
-		uint32_t i;
-
-		if (find_place(ps, tgid, &i))
-			remove_at(ps, i);
-	}
+	if (procstat_read(tgid, &after) < 0 || after.start_ns != before.start_ns)
+		forget(ps, tgid);
 	return 0;
 }
 
 static int scan_one(void *ctx, uint32_t tgid)
 {
-	return processes__scan(ctx, tgid);
+	return processes__scan(ctx, tgid, tgid);
 }
 
 int processes__scan_all(struct processes *ps)
@@ -197,14 +228,22 @@ static int on_fork(struct processes *ps, const struct sideband_event *ev)
 
 	if (ev->tid != ev->tgid)
 		return 0; /* a thread: samples name theirs themselves */
+	p = processes__find(ps, ev->tgid);
+	if (p && ev->time_ns < p->scanned_ns)
+		return 0; /* /proc has told more than this */
+	if (!processes__find(ps, ev->parent_tgid)) {
+		/* Nothing to copy: the first sample will have /proc read. */
+		forget(ps, ev->tgid);
+		return 0;
+	}
 	r = add(ps, ev->tgid, &p);
 	if (r < 0)
 		return r;
-	p->parent_tgid = ev->parent_tgid;
 	/* The child starts as a copy: the same name and the same mappings, shared until one
 	 * changes. */
 	parent = processes__find(ps, ev->parent_tgid);
-	if (parent && parent != p) {
+	p->parent_tgid = ev->parent_tgid;
+	if (parent != p) {
 		memcpy(p->comm, parent->comm, COMM_SIZE);
 		mapset__unref(p->maps, ps->objects);
 		p->maps = parent->maps;
@@ -232,12 +271,16 @@ static int on_exec(struct processes *ps, struct process *p, const struct sideban
 static int on_mmap(struct processes *ps, struct process *p, const struct sideband_event *ev)
 {
 	bool first = p->maps->n == 0;
-	int r = add_mapping(ps, p, ev->start, ev->start + ev->len, ev->off, &ev->object);
+	int r = add_mapping(ps, p, NULL, ev->start, ev->start + ev->len, ev->off, &ev->object);
 
+	/* The kernel does not tell what is unmapped, so the list of a process that maps and unmaps all
+	 * the time fills up: what is really there is read now and then. */
+	if (r == -E2BIG && ev->time_ns > p->scanned_ns + RESCAN_NS)
+		return processes__scan(ps, ev->tgid, ev->tid);
 	/* After exec the kernel maps the program itself first (load_elf_binary). */
 	if (r == 0 && first)
 		p->maps->exe = mapset__find(p->maps, ev->start);
-	return r;
+	return r == -ENOMEM ? r : 0;
 }
 
 int processes__apply(struct processes *ps, const struct sideband_event *ev)
@@ -249,6 +292,8 @@ int processes__apply(struct processes *ps, const struct sideband_event *ev)
 	p = processes__find(ps, ev->tgid);
 	if (!p)
 		return 0; /* not known: read from /proc if it is ever sampled */
+	if (ev->time_ns < p->scanned_ns && ev->type != SIDEBAND_EXIT)
+		return 0; /* older than what /proc has told */
 	switch (ev->type) {
 	case SIDEBAND_EXEC:
 		return on_exec(ps, p, ev);
@@ -286,7 +331,7 @@ int processes__of_sample(struct processes *ps, const struct sample_record *sampl
 	int r;
 
 	if (!p || !same_start(p, sample->start_ns)) {
-		r = processes__scan(ps, sample->tgid);
+		r = processes__scan(ps, sample->tgid, sample->tid);
 		if (r < 0)
 			return r;
 		p = processes__find(ps, sample->tgid);

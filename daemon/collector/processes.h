@@ -25,8 +25,10 @@ struct process {
 	bool start_coarse;    /* start_ns comes from /proc, cut down to 10 ms */
 	char comm[COMM_SIZE]; /* of the process: its first thread's */
 	struct mapset *maps;  /* owned reference */
-	bool leader_exited;   /* its first thread has ended; others may run on */
-	uint64_t dead_ns;     /* since when it may be gone (CLOCK_MONOTONIC); 0 = runs */
+	uint64_t
+	    scanned_ns; /* when /proc was read (CLOCK_MONOTONIC): older events are in it; 0 = never */
+	bool leader_exited; /* its first thread has ended; others may run on */
+	uint64_t dead_ns;   /* since when it may be gone (CLOCK_MONOTONIC); 0 = runs */
 };
 
 struct processes;
@@ -35,8 +37,11 @@ int processes__new(struct processes **ret, struct objects *objects);
 /* Takes NULL. Returns NULL. */
 struct processes *processes__free(struct processes *ps);
 
-/* Reads one process from /proc, or all; one that ends meanwhile is no error. 0 or -errno. */
-int processes__scan(struct processes *ps, uint32_t tgid);
+/*
+ * Reads one process from /proc, or all; one that ends meanwhile is no error. TID is a thread of it
+ * that lives: the first one's memory is not shown once it has ended. 0 or -errno.
+ */
+int processes__scan(struct processes *ps, uint32_t tgid, uint32_t tid);
 int processes__scan_all(struct processes *ps);
 
 /* Applies one event. Events must come in the order of their time. 0 or -ENOMEM. */

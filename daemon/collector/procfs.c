@@ -18,7 +18,7 @@
 
 static int read_proc(uint32_t pid, const char *name, size_t max, char **ret)
 {
-	char path[64];
+	char path[96];
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, name);
 	return read_text_file(AT_FDCWD, path, max, ret, NULL);
@@ -86,11 +86,14 @@ int procfs_parse_maps(char *text, procfs_mapping_fn fn, void *ctx)
 	return 0;
 }
 
-int procfs_read_maps(uint32_t tgid, procfs_mapping_fn fn, void *ctx)
+int procfs_read_maps(uint32_t tgid, uint32_t tid, procfs_mapping_fn fn, void *ctx)
 {
 	cleanup_free char *text = NULL;
-	int r = read_proc(tgid, "maps", MAPS_BYTES_MAX, &text);
+	char name[32];
+	int r;
 
+	snprintf(name, sizeof(name), "task/%" PRIu32 "/maps", tid);
+	r = read_proc(tgid, name, MAPS_BYTES_MAX, &text);
 	return r < 0 ? r : procfs_parse_maps(text, fn, ctx);
 }
 
@@ -126,4 +129,18 @@ int procfs_each_process(procfs_process_fn fn, void *ctx)
 			return r;
 	}
 	return 0;
+}
+
+size_t procfs_count_threads(uint32_t tgid)
+{
+	cleanup_closedir DIR *dir = NULL;
+	const struct dirent *e;
+	char path[64];
+	size_t n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/task", tgid);
+	dir = opendir(path);
+	while (dir && (e = readdir(dir)))
+		n += e->d_name[0] != '.';
+	return n;
 }

@@ -27,8 +27,11 @@ typedef int (*procfs_mapping_fn)(void *ctx, const struct procfs_mapping *mapping
  * order of the addresses. 0, -EINVAL for a line that is none, or a negative error of FN. */
 int procfs_parse_maps(char *text, procfs_mapping_fn fn, void *ctx);
 
-/* The same for a process. A kernel thread has none. */
-int procfs_read_maps(uint32_t tgid, procfs_mapping_fn fn, void *ctx);
+/* The same for thread TID of a process. A kernel thread has none. */
+int procfs_read_maps(uint32_t tgid, uint32_t tid, procfs_mapping_fn fn, void *ctx);
+
+/* How many threads the process has, one that has ended but was not the last included. 0 = none. */
+size_t procfs_count_threads(uint32_t tgid);
 
 /* The file that the process runs, as /proc/TGID/exe names it. 0 or -errno. */
 int procfs_read_exe(uint32_t tgid, char *path, size_t size);

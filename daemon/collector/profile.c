@@ -25,8 +25,12 @@ struct profile_writer {
 
 	/* Of the file at work. */
 	struct pprof_writer *pprof;
-	uint32_t *location;	 /* by frame; 0 = not written yet */
-	bool *node_seen;	 /* by node: walked in this file */
+	uint32_t *location;    /* by frame; 0 = not written yet */
+	bool *frame_seen;      /* by frame: it is in used_frames */
+	bool *node_seen;       /* by node: it is in used_nodes */
+	uint32_t *used_frames; /* what the file's stacks consist of */
+	uint32_t *used_nodes;
+	size_t n_used_frames, n_used_nodes;
 	uint64_t *range_mapping; /* by kernel range: mapping id; 0 = not used */
 	const struct mapping **mappings;
 	size_t n_mappings, cap_mappings;
@@ -68,9 +72,13 @@ int profile_writer__new(struct profile_writer **ret, const struct window *w,
 	pw->named = named;
 	pw->naming = naming;
 	pw->location = calloc(w->n_frames + 1, sizeof(*pw->location));
+	pw->frame_seen = calloc(w->n_frames + 1, sizeof(*pw->frame_seen));
 	pw->node_seen = calloc(w->n_nodes + 1, sizeof(*pw->node_seen));
+	pw->used_frames = calloc(w->n_frames + 1, sizeof(*pw->used_frames));
+	pw->used_nodes = calloc(w->n_nodes + 1, sizeof(*pw->used_nodes));
 	pw->range_mapping = calloc(named->n_kernel_ranges + 1, sizeof(*pw->range_mapping));
-	if (!pw->location || !pw->node_seen || !pw->range_mapping || order_stacks(pw) < 0)
+	if (!pw->location || !pw->frame_seen || !pw->node_seen || !pw->used_frames ||
+	    !pw->used_nodes || !pw->range_mapping || order_stacks(pw) < 0)
 		return -ENOMEM;
 	*ret = steal_ptr(pw);
 	return 0;
@@ -83,7 +91,10 @@ struct profile_writer *profile_writer__free(struct profile_writer *pw)
 	free(pw->stacks);
 	free(pw->first_stack);
 	free(pw->location);
+	free(pw->frame_seen);
 	free(pw->node_seen);
+	free(pw->used_frames);
+	free(pw->used_nodes);
 	free(pw->range_mapping);
 	free(pw->mappings);
 	hindex__fini(&pw->mapping_index);
@@ -194,7 +205,22 @@ static int write_mapping(struct profile_writer *pw, const struct mapping *m)
 	return 0;
 }
 
-/* Marks the frames of the file's stacks as used (location 1), each node once. */
+/* Undoes what the file before has left, which is little beside the whole window. */
+static void forget_file(struct profile_writer *pw)
+{
+	while (pw->n_used_frames) {
+		uint32_t frame = pw->used_frames[--pw->n_used_frames];
+
+		pw->frame_seen[frame] = false;
+		pw->location[frame] = 0;
+	}
+	while (pw->n_used_nodes)
+		pw->node_seen[pw->used_nodes[--pw->n_used_nodes]] = false;
+	hindex__fini(&pw->mapping_index);
+	pw->n_mappings = 0;
+}
+
+/* Lists the nodes and frames of the file's stacks, each once. */
 static void mark_used(struct profile_writer *pw, const struct profile_processes *ps)
 {
 	const struct window *w = pw->w;
@@ -206,8 +232,13 @@ static void mark_used(struct profile_writer *pw, const struct profile_processes 
 
 			for (; node != WINDOW_ROOT && !pw->node_seen[node];
 			     node = w->nodes[node].parent) {
+				uint32_t frame = w->nodes[node].frame;
+
 				pw->node_seen[node] = true;
-				pw->location[w->nodes[node].frame] = 1;
+				pw->used_nodes[pw->n_used_nodes++] = node;
+				if (!pw->frame_seen[frame])
+					pw->used_frames[pw->n_used_frames++] = frame;
+				pw->frame_seen[frame] = true;
 			}
 		}
 	}
@@ -228,9 +259,9 @@ static int write_user_mappings(struct profile_writer *pw, const struct profile_p
 		for (size_t k = 0; k < maps->n && r == 0; k++)
 			r = write_mapping(pw, maps->mappings[k]);
 	}
-	for (size_t i = 0; i < w->n_frames && r == 0; i++)
-		if (pw->location[i] && w->frames[i].mapping)
-			r = write_mapping(pw, w->frames[i].mapping);
+	for (size_t i = 0; i < pw->n_used_frames && r == 0; i++)
+		if (w->frames[pw->used_frames[i]].mapping)
+			r = write_mapping(pw, w->frames[pw->used_frames[i]].mapping);
 	return r;
 }
 
@@ -239,9 +270,9 @@ static void write_kernel_mappings(struct profile_writer *pw)
 	const struct window *w = pw->w;
 
 	memset(pw->range_mapping, 0, pw->named->n_kernel_ranges * sizeof(*pw->range_mapping));
-	for (size_t i = 0; i < w->n_frames; i++)
-		if (pw->location[i] && w->frames[i].kind == FRAME_KERNEL)
-			pw->range_mapping[pw->named->kernel_range[i]] = 1;
+	for (size_t i = 0; i < pw->n_used_frames; i++)
+		if (w->frames[pw->used_frames[i]].kind == FRAME_KERNEL)
+			pw->range_mapping[pw->named->kernel_range[pw->used_frames[i]]] = 1;
 	for (size_t i = 0; i < pw->named->n_kernel_ranges; i++) {
 		const struct naming_kernel_range *range = &pw->named->kernel_ranges[i];
 
@@ -353,10 +384,7 @@ int profile_writer__pprof(struct profile_writer *pw, int fd, const struct profil
 	if (r < 0)
 		return r;
 	pw->pprof = pprof;
-	memset(pw->location, 0, w->n_frames * sizeof(*pw->location));
-	memset(pw->node_seen, 0, w->n_nodes * sizeof(*pw->node_seen));
-	hindex__fini(&pw->mapping_index);
-	pw->n_mappings = 0;
+	forget_file(pw);
 	pprof_writer__header(pprof, &(struct pprof_header){
 					.time_ns = time_ns,
 					.duration_ns = MAX(w->duration_ns, 1),
@@ -369,8 +397,6 @@ int profile_writer__pprof(struct profile_writer *pw, int fd, const struct profil
 	if (r < 0)
 		return r;
 	write_kernel_mappings(pw);
-	/* From here on location says the id; the marks have served. */
-	memset(pw->location, 0, w->n_frames * sizeof(*pw->location));
 	r = write_samples(pw, ps);
 	if (r < 0)
 		return r;
@@ -419,10 +445,12 @@ int profile_writer__folded(struct profile_writer *pw, int fd, const struct profi
 
 	if (own < 0)
 		return -errno;
-	f = fdopen(own, "w");
-	if (!f || !frames)
+	if (!frames)
 		return -ENOMEM;
-	own = -1;
+	f = fdopen(own, "w");
+	if (!f)
+		return -errno;
+	steal_fd(&own);
 	for (size_t i = 0; i < ps->n; i++)
 		for (uint32_t k = pw->first_stack[ps->places[i]];
 		     k < pw->first_stack[ps->places[i] + 1]; k++)

@@ -3,6 +3,7 @@
 #ifndef COLLECTOR_RUN_H
 #define COLLECTOR_RUN_H
 
+#include "daemon/collector/collector.h"
 #include "daemon/collector/options.h"
 
 /* Each prints what it has to say and returns the program's exit status. */
@@ -10,9 +11,12 @@ int run_once(const struct options *o);
 int run_daemon(const struct options *o);
 int run_check(const struct options *o);
 
-/* The exit status for a failure to start sampling: EXIT_NO_SAMPLING, or EXIT_FAILED where the
- * host is not to blame. */
-int run_start_status(int error);
+/*
+ * Loads a collector; FINISHING names no symbolizer yet. Returns 0, or the program's exit status, having
+ * said why.
+ */
+int run_load(struct collector **ret, const struct sampler_options *sampling,
+	     const struct finisher_options *finishing);
 
 /*
  * Refuses a host where process numbers would not fit: inside a PID namespace the kernel's numbers

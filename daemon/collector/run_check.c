@@ -56,30 +56,6 @@ __attribute__((format(printf, 4, 5))) static void add(struct checks *c, const ch
 	va_end(ap);
 }
 
-int run_start_status(int error)
-{
-	return error == -ENOMEM ? EXIT_FAILED : EXIT_NO_SAMPLING;
-}
-
-int run_check_namespace(char *err)
-{
-	/* The inode of the initial PID namespace: PROC_PID_INIT_INO of include/linux/proc_ns.h. */
-	const ino_t initial = 0xEFFFFFFC;
-	struct stat st;
-
-	if (stat("/proc/self/ns/pid", &st) < 0) {
-		snprintf(err, OPTIONS_ERROR_SIZE, "/proc is not mounted: %s", strerror(errno));
-		return -EPERM;
-	}
-	if (st.st_ino == initial)
-		return 0;
-	snprintf(err, OPTIONS_ERROR_SIZE,
-		 "running inside a PID namespace, where the kernel's process numbers mean nothing; "
-		 "run in the "
-		 "host's (docker: --pid=host)");
-	return -EPERM;
-}
-
 static void check_kernel(struct checks *c)
 {
 	struct utsname uts = {0};

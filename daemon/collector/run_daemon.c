@@ -24,7 +24,6 @@
 #include "daemon/collector/collector.h"
 #include "daemon/collector/comments.h"
 #include "daemon/collector/config.h"
-#include "daemon/collector/symbolizer_client.h"
 
 struct service {
 	struct config config;
@@ -52,6 +51,7 @@ static int block_signals(struct service *s)
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return -errno;
 	s->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -97,24 +97,8 @@ static int load(struct service *s)
 	    .frequency_hz = c->frequency_hz,
 	    .event = c->event == SAMPLER_EVENT_CYCLES ? "cycles" : "cpu-clock",
 	};
-	char symbolizer[4096], why[OPTIONS_ERROR_SIZE];
-	int r = run_check_namespace(why);
 
-	if (r == 0) {
-		r = symbolizer_client_locate(symbolizer, sizeof(symbolizer));
-		if (r < 0) {
-			log_error("cprofd-symbolizer is neither beside cprofd nor in %s",
-				  CPROFD_LIBEXECDIR);
-			return EXIT_FAILED;
-		}
-		finishing.symbolizer = symbolizer;
-		r = collector__new(&s->collector, &sampling, &finishing, why, sizeof(why));
-	}
-	if (r < 0) {
-		log_error("%s", why);
-		return run_start_status(r);
-	}
-	return 0;
+	return run_load(&s->collector, &sampling, &finishing);
 }
 
 /* The first multiple of the window's length after NOW. */
@@ -154,9 +138,9 @@ static void note_report(struct service *s, const struct report *r)
 		s->n_unwritten = 0;
 	}
 	s->write_error = r->error;
-	if (r->n_bad_objects)
-		log_warn("%u files could not be symbolized: the symbolizer failed on them",
-			 r->n_bad_objects);
+	if (r->n_restarts)
+		log_warn("the symbolizer had to be started %u times again; %u files have no names",
+			 r->n_restarts, r->n_bad_objects);
 }
 
 static void take_reports(struct service *s)
@@ -180,6 +164,7 @@ static uint64_t time_to_wait(const struct service *s)
 /* One round: waits, drains, rotates. */
 static int serve(struct service *s)
 {
+	struct signalfd_siginfo si;
 	struct pollfd fds[4];
 	struct timespec ts;
 	int parts[3], r;
@@ -191,7 +176,7 @@ static int serve(struct service *s)
 	ts = (struct timespec){.tv_nsec = (long)time_to_wait(s)};
 	if (ppoll(fds, 4, &ts, NULL) < 0 && errno != EINTR)
 		return -errno;
-	if (fds[3].revents & POLLIN)
+	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
 		s->stopping = true;
 	r = collector__pump(s->collector);
 	take_reports(s);
@@ -206,7 +191,7 @@ static int finish(struct service *s)
 	while (r == 0 && !collector__ready(s->collector))
 		r = serve(s);
 	if (r == 0)
-		r = collector__stop(s->collector);
+		r = collector__stop(s->collector, false);
 	while (r == 0 && collector__finishing(s->collector)) {
 		struct pollfd pfd = {.events = POLLIN};
 		int parts[3];
@@ -237,7 +222,7 @@ int run_daemon(const struct options *o)
 		return status;
 	s.boundary_ns = next_boundary(&s, clock_ns(CLOCK_REALTIME));
 	s.begun_ns = clock_ns(CLOCK_MONOTONIC);
-	r = collector__start(s.collector);
+	r = collector__start(s.collector, NULL, 0);
 	if (r == 0 && !o->quiet)
 		log_info("sampling at %" PRIu32 " Hz, a window every %g s, profiles in %s",
 			 s.config.frequency_hz, (double)s.config.window_ns / 1e9,

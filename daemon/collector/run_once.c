@@ -22,11 +22,13 @@
 #include "daemon/collector/output.h"
 #include "daemon/collector/procfs.h"
 #include "daemon/collector/summary.h"
-#include "daemon/collector/symbolizer_client.h"
 
 /* Processes with fewer samples than this share a file in a run over the whole host, as in the
  * daemon. */
 #define ALL_MIN_SAMPLES 5
+
+/* What a profile that is being written is given when Ctrl-C is pressed once more. */
+#define LAST_WAIT_MS 3000
 
 struct once {
 	const struct options *o;
@@ -39,7 +41,7 @@ struct once {
 	uint64_t begin_ns, end_ns; /* CLOCK_MONOTONIC; end 0 = open */
 	uint64_t progress_ns;
 	bool interrupted;
-	int stop_signal; /* to be passed on to the command */
+	bool released; /* the command runs, or has run */
 };
 
 static void once__fini(struct once *run)
@@ -69,7 +71,9 @@ static int find_targets(struct once *run, char comm[COMM_SIZE])
 		uint32_t tgid = o->pids[i];
 		struct procstat st;
 
-		if (procstat_read(o->pids[i], &st) < 0 || st.state == 'Z' ||
+		/* A zombie with more threads than one lives on without its first. */
+		if (procstat_read(o->pids[i], &st) < 0 ||
+		    (st.state == 'Z' && procfs_count_threads(o->pids[i]) <= 1) ||
 		    procfs_read_tgid(o->pids[i], &tgid) < 0) {
 			log_error("--pid %" PRIu32 ": there is no such process", o->pids[i]);
 			return EXIT_NO_TARGET;
@@ -154,31 +158,17 @@ static int load(struct once *run)
 	    .frequency_hz = s.frequency_hz,
 	    .event = s.event == SAMPLER_EVENT_CYCLES ? "cycles" : "cpu-clock",
 	};
-	char symbolizer[4096], why[OPTIONS_ERROR_SIZE];
-	int r = run_check_namespace(why);
 
-	if (r == 0) {
-		r = symbolizer_client_locate(symbolizer, sizeof(symbolizer));
-		if (r < 0) {
-			log_error("cprofd-symbolizer is neither beside cprofd nor in %s",
-				  CPROFD_LIBEXECDIR);
-			return EXIT_FAILED;
-		}
-		f.symbolizer = symbolizer;
-		r = collector__new(&run->collector, &s, &f, why, sizeof(why));
-	}
-	if (r < 0) {
-		log_error("%s", why);
-		return run_start_status(r);
-	}
-	return 0;
+	return run_load(&run->collector, &s, &f);
 }
 
 /* ---- while it runs --------------------------------------------------------------------------- */
 
-static void take_signals(struct once *run)
+/* Handles the signals that have come. Returns the number of those that ask us to end. */
+static unsigned take_signals(struct once *run)
 {
 	struct signalfd_siginfo si;
+	unsigned n = 0;
 
 	while (read(run->signal_fd, &si, sizeof(si)) == sizeof(si)) {
 		if (si.ssi_signo == SIGCHLD) {
@@ -186,11 +176,13 @@ static void take_signals(struct once *run)
 			continue;
 		}
 		run->interrupted = true;
-		/* The terminal sends ^C to the command too; what was sent to us alone is passed
-		 * on. */
-		if (si.ssi_code != SI_KERNEL)
-			run->stop_signal = (int)si.ssi_signo;
+		n++;
+		/* The terminal sends ^C to the command too; what was sent to us alone is passed on.
+		 */
+		if (run->released && !run->command.ended && si.ssi_code != SI_KERNEL)
+			kill(run->command.pid, (int)si.ssi_signo);
 	}
+	return n;
 }
 
 static void print_progress(struct once *run, uint64_t now)
@@ -229,6 +221,7 @@ static void note_ended_targets(struct once *run, const struct pollfd *fds)
 			continue;
 		run->pidfds[i] = close_fd(run->pidfds[i]);
 		run->n_alive--;
+		collector__forget_target(run->collector, run->o->pids[i]);
 	}
 }
 
@@ -268,20 +261,33 @@ static int sample(struct once *run)
 	return r;
 }
 
-/* Waits for the profiles to be written. */
+/*
+ * Waits for the profiles to be written. A disk that hangs is not waited for when the user insists:
+ * then there is no file.
+ */
 static int await_report(struct once *run, struct report *ret)
 {
-	int r = collector__stop(run->collector);
+	bool ended = run->o->mode == MODE_PIDS && run->n_alive == 0;
+	int r = collector__stop(run->collector, !ended);
 
 	while (r == 0 && !collector__take_report(run->collector, ret)) {
-		struct pollfd fds[4];
+		struct pollfd fds[2];
 		int parts[3];
 
-		/* Only the finisher's: the rings may hold what came after the end. */
+		/* Not the rings: they may hold what came after the end. */
 		collector__fds(run->collector, parts);
 		fds[0] = (struct pollfd){.fd = parts[2], .events = POLLIN};
-		if (poll(fds, 1, -1) < 0 && errno != EINTR)
-			r = -errno;
+		fds[1] = (struct pollfd){.fd = run->signal_fd, .events = POLLIN};
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (!fds[0].revents && take_signals(run)) {
+			struct pollfd last = {.fd = parts[2], .events = POLLIN};
+
+			if (poll(&last, 1, LAST_WAIT_MS) > 0)
+				continue;
+			log_error("interrupted: the profile has not been written");
+			_exit(EXIT_FAILED);
+		}
 	}
 	return r;
 }
@@ -311,30 +317,49 @@ static int say_report(const struct once *run, const struct report *report)
 	return EXIT_DONE;
 }
 
-/* Runs the prepared command to its end, sampling or not any more. Returns its exit status. */
-static int end_command(struct once *run, int status)
+/* Waits for the command's end, passing signals on. Returns its exit status. */
+static int end_command(struct once *run)
 {
-	if (run->stop_signal && !run->command.ended)
-		kill(run->command.pid, run->stop_signal);
-	command__wait(&run->command);
-	return status == EXIT_DONE ? run->command.exit_status : status;
+	struct pollfd pfd = {.fd = run->signal_fd, .events = POLLIN};
+
+	command__reap(&run->command);
+	while (!run->command.ended) {
+		poll(&pfd, 1, -1);
+		take_signals(run);
+	}
+	return run->command.exit_status;
+}
+
+/* Lets the command go. Returns 0 or an exit status, having said why. */
+static int release_command(struct once *run)
+{
+	int r = command__release(&run->command);
+
+	run->released = true;
+	if (r == 0)
+		return 0;
+	log_error("%s: cannot be run: %s", run->o->command[0], strerror(-r));
+	return r == -ENOENT ? EXIT_CANNOT_RUN : EXIT_CANNOT_RUN - 1;
 }
 
 static int run_prepared(struct once *run)
 {
+	const struct options *o = run->o;
+	uint32_t command = (uint32_t)run->command.pid;
 	struct report report = {0};
 	int r, status;
 
-	r = collector__start(run->collector);
+	if (o->mode == MODE_COMMAND)
+		r = collector__start(run->collector, &command, 1);
+	else
+		r = collector__start(run->collector, o->pids, o->n_pids);
 	run->begin_ns = clock_ns(CLOCK_MONOTONIC);
-	if (run->o->duration_ns)
-		run->end_ns = run->begin_ns + run->o->duration_ns;
-	if (r == 0 && run->o->mode == MODE_COMMAND) {
-		r = command__release(&run->command);
-		if (r < 0) {
-			log_error("%s: cannot be run: %s", run->o->command[0], strerror(-r));
-			return r == -ENOENT ? EXIT_CANNOT_RUN : EXIT_CANNOT_RUN - 1;
-		}
+	if (o->duration_ns)
+		run->end_ns = run->begin_ns + o->duration_ns;
+	if (r == 0 && o->mode == MODE_COMMAND) {
+		status = release_command(run);
+		if (status)
+			return status;
 	}
 	if (r == 0)
 		r = sample(run);
@@ -347,7 +372,12 @@ static int run_prepared(struct once *run)
 		status = say_report(run, &report);
 	}
 	report__fini(&report);
-	return run->o->mode == MODE_COMMAND ? end_command(run, status) : status;
+	if (run->released) {
+		int own = end_command(run);
+
+		return status == EXIT_DONE ? own : status;
+	}
+	return status;
 }
 
 int run_once(const struct options *o)
@@ -373,9 +403,8 @@ int run_once(const struct options *o)
 		return EXIT_USAGE;
 	}
 	status = load(&run);
-	if (status) {
-		output__discard(&run.output);
-		return status;
-	}
-	return run_prepared(&run);
+	if (!status)
+		status = run_prepared(&run);
+	output__discard(&run.output);
+	return status;
 }

@@ -320,6 +320,12 @@ void sampler__set_helper(struct sampler *s, uint32_t tgid)
 	s->skel->bss->helper_tgid = tgid;
 }
 
+void sampler__forget_target(struct sampler *s, uint32_t tgid)
+{
+	/* That it is not there is what is wanted, so there is nothing to report. */
+	(void)!bpf_map__delete_elem(s->skel->maps.targets, &tgid, sizeof(tgid), 0);
+}
+
 int sampler__drain(struct sampler *s, sampler_sample_fn fn, void *ctx)
 {
 	s->fn = fn;
@@ -375,14 +381,20 @@ static uint64_t whole_ticks(const struct sampler *s, uint64_t time_ns)
 	return time_ns ? (time_ns + CPUTIME_GRAIN_NS) / s->period_ns : 0;
 }
 
+/* The kernel's idle times may go back a little (proc(5)). */
+static uint64_t grown(uint64_t then_ns, uint64_t now_ns)
+{
+	return now_ns > then_ns ? now_ns - then_ns : 0;
+}
+
 /* Says what the ticks were that CPU I should have had and that its program has not SEEN. */
 static void explain_unseen(struct sampler *s, size_t i, uint64_t n_unseen,
 			   struct sampler_ticks *ticks)
 {
 	const struct cputime *now = &s->times[s->cpus[i]], *then = &s->start_times[s->cpus[i]];
 	struct unseen *u = &s->unseen[i];
-	uint64_t n_idle = whole_ticks(s, now->idle_ns - then->idle_ns);
-	uint64_t n_stolen = whole_ticks(s, now->steal_ns - then->steal_ns);
+	uint64_t n_idle = whole_ticks(s, grown(then->idle_ns, now->idle_ns));
+	uint64_t n_stolen = whole_ticks(s, grown(then->steal_ns, now->steal_ns));
 	uint64_t n_new;
 
 	/* Only what is new is shared out, so that no part ever shrinks. */

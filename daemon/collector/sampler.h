@@ -74,6 +74,9 @@ int sampler__fd(const struct sampler *s);
  * restarted. */
 void sampler__set_helper(struct sampler *s, uint32_t tgid);
 
+/* Takes TGID out of FILTER_TARGETS. */
+void sampler__forget_target(struct sampler *s, uint32_t tgid);
+
 /* The frames of RECORD, which sampler__drain() has checked. */
 static inline const uint64_t *sample_frames(const struct sample_record *record)
 {

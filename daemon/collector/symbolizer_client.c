@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -17,6 +18,12 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+
+/* Milliseconds that a killed symbolizer is waited for. */
+#define REAP_TRIES 1000
+
+/* Most memory that it may take: libdw holds the debug sections of a file, the largest are 1 GB. */
+#define SYMBOLIZER_BYTES_MAX (3ull << 30)
 
 struct symbolizer_client {
 	char *path;
@@ -32,13 +39,15 @@ DEFINE_CLEANUP(struct symbolizer_client *, symbolizer_client__free);
 
 int symbolizer_client_locate(char *path, size_t size)
 {
-	ssize_t n = readlink("/proc/self/exe", path, size - 1);
-	char *slash;
+	/* Beside us where we were built, and where `make install` puts it. */
+	static const char *const places[] = {"/cprofd-symbolizer",
+					     "/../libexec/cprofd/cprofd-symbolizer"};
+	char own[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
 
-	if (n > 0) {
-		path[n] = '\0';
-		slash = strrchr(path, '/');
-		snprintf(slash, size - (size_t)(slash - path), "/cprofd-symbolizer");
+	for (size_t i = 0; n > 0 && i < ARRAY_SIZE(places); i++) {
+		own[n] = '\0';
+		snprintf(path, size, "%.*s%s", (int)(strrchr(own, '/') - own), own, places[i]);
 		if (access(path, X_OK) == 0)
 			return 0;
 	}
@@ -55,6 +64,7 @@ static _Noreturn void become_symbolizer(const char *path, int sock)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct rlimit no_core = {0};
+	struct rlimit memory = {.rlim_cur = SYMBOLIZER_BYTES_MAX, .rlim_max = SYMBOLIZER_BYTES_MAX};
 	char *argv[] = {(char *)path, NULL};
 	char *envp[] = {NULL};
 	sigset_t none;
@@ -64,6 +74,12 @@ static _Noreturn void become_symbolizer(const char *path, int sock)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	setrlimit(RLIMIT_CORE, &no_core);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory takes terabytes of addresses */
+	setrlimit(RLIMIT_AS, &memory);
+#endif
+	/* It asks for nothing that needs rights, and ends when the thread that started it does. */
+	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	/* dup2() clears close-on-exec, except when there is nothing to move. */
 	if (sock == IPC_SYMBOLIZER_FD)
 		fcntl(sock, F_SETFD, 0);
@@ -98,13 +114,17 @@ static int start(struct symbolizer_client *c)
 
 static void stop(struct symbolizer_client *c)
 {
+	const struct timespec moment = {.tv_nsec = 1000000};
+
 	c->sock = close_fd(c->sock);
-	if (c->pid) {
-		kill(c->pid, SIGKILL);
-		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		c->pid = 0;
-	}
+	if (!c->pid)
+		return;
+	kill(c->pid, SIGKILL);
+	/* One that reads from a dead network disk does not die until the disk answers: then it is
+	 * left behind, as a zombie. */
+	for (unsigned i = 0; i < REAP_TRIES && waitpid(c->pid, NULL, WNOHANG) == 0; i++)
+		nanosleep(&moment, NULL);
+	c->pid = 0;
 }
 
 int symbolizer_client__new(struct symbolizer_client **ret, const char *path,

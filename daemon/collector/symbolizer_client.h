@@ -24,7 +24,7 @@ enum symbolizer_result {
 };
 
 /* One question may take this long: a vmlinux window needs 1 s, a 600 MB C++ program 3 s. */
-#define SYMBOLIZER_TIMEOUT_NS (30 * 1000000000ULL)
+#define SYMBOLIZER_TIMEOUT_NS (15 * 1000000000ULL)
 
 struct symbolizer_client;
 

@@ -28,7 +28,7 @@ int vdso_open(void)
 {
 	int fd = -1;
 
-	if (procfs_read_maps((uint32_t)getpid(), take_vdso, &fd) < 0)
+	if (procfs_read_maps((uint32_t)getpid(), (uint32_t)getpid(), take_vdso, &fd) < 0)
 		fd = close_fd(fd);
 	return fd;
 }

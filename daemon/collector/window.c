@@ -14,6 +14,7 @@ int window__new(struct window **ret, struct objects *objects, uint64_t start_ns,
 
 	if (!w)
 		return -ENOMEM;
+	w->key = hash_key_random();
 	w->objects_table = objects;
 	w->start_ns = start_ns;
 	w->period_ns = period_ns;
@@ -48,7 +49,7 @@ struct window *window__free(struct window *w)
 static int intern_frame(struct window *w, enum frame_kind kind, uint64_t addr,
 			struct mapping *mapping, uint32_t *ret)
 {
-	uint64_t hash = hash_mix(addr ^ (uint64_t)kind << 56, (uintptr_t)mapping);
+	uint64_t hash = hash_mix(addr ^ w->key.k0, (uintptr_t)mapping ^ w->key.k1 ^ kind);
 	struct hindex_iter it;
 	int r;
 
@@ -235,29 +236,63 @@ static int push_kernel(struct window *w, const struct sample_record *s, uint32_t
 	return r;
 }
 
+/* Counts a sample for which there is no room under one process, thread and stack for all. */
+static int add_overflow(struct window *w)
+{
+	const struct sample_record s = {.comm = "[overflow]"};
+	struct process p = {.comm = "[overflow]"};
+	uint32_t process, thread, node = WINDOW_ROOT;
+	int r = mapset__new(&p.maps);
+
+	if (r < 0)
+		return r;
+	r = intern_process(w, &p, &process);
+	if (r == 0)
+		r = intern_thread(w, process, &s, &thread);
+	if (r == 0)
+		r = push(w, &node, FRAME_OVERFLOW, 0, NULL);
+	if (r == 0) {
+		refresh_process(w, process, &p);
+		w->n_overflow++;
+		r = count_stack(w, thread, node);
+	}
+	mapset__unref(p.maps, w->objects_table);
+	return r;
+}
+
+static int push_stack(struct window *w, const struct process *p, const struct sample_record *s,
+		      uint32_t *node)
+{
+	int r;
+
+	if (w->n_nodes + s->n_kernel + s->n_user + 1 > WINDOW_NODES_MAX) {
+		w->n_overflow++;
+		return push(w, node, FRAME_OVERFLOW, 0, NULL);
+	}
+	r = push_user(w, p->maps, s, node);
+	if (r == 0)
+		r = push_kernel(w, s, node);
+	/* A kernel thread without kernel stacks, or a stack the kernel would not walk. */
+	if (r == 0 && *node == WINDOW_ROOT)
+		r = push(w, node, FRAME_TRUNCATED, STACK_END_NO_USER, NULL);
+	return r;
+}
+
 int window__add(struct window *w, const struct process *p, const struct sample_record *s)
 {
 	uint32_t process, thread, node = WINDOW_ROOT;
 	int r;
 
+	w->n_samples++;
+	if (w->n_threads >= WINDOW_THREADS_MAX || w->n_stacks >= WINDOW_STACKS_MAX)
+		return add_overflow(w);
 	r = intern_process(w, p, &process);
 	if (r == 0)
 		r = intern_thread(w, process, s, &thread);
 	if (r < 0)
 		return r;
 	refresh_process(w, process, p);
-	w->n_samples++;
-	if (w->n_nodes + s->n_kernel + s->n_user + 1 > WINDOW_NODES_MAX) {
-		w->n_overflow++;
-		r = push(w, &node, FRAME_OVERFLOW, 0, NULL);
-	} else {
-		r = push_user(w, p->maps, s, &node);
-		if (r == 0)
-			r = push_kernel(w, s, &node);
-		/* A kernel thread without kernel stacks, or a stack the kernel would not walk. */
-		if (r == 0 && node == WINDOW_ROOT)
-			r = push(w, &node, FRAME_TRUNCATED, STACK_END_NO_USER, NULL);
-	}
+	r = push_stack(w, p, s, &node);
 	return r < 0 ? r : count_stack(w, thread, node);
 }
 

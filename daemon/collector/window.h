@@ -11,9 +11,11 @@
 #ifndef COLLECTOR_WINDOW_H
 #define COLLECTOR_WINDOW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/hindex.h"
 #include "bpf/cprofd_abi.h"
 #include "daemon/collector/mapset.h"
@@ -22,6 +24,10 @@
 
 /* Stack nodes of one window: 16 MiB with their index. */
 #define WINDOW_NODES_MAX (768u << 10)
+
+/* Different threads and stacks; what comes beyond is counted under one process `[overflow]`. */
+#define WINDOW_THREADS_MAX (64u << 10)
+#define WINDOW_STACKS_MAX (1u << 20)
 
 /* No node: above the outermost frame. */
 #define WINDOW_ROOT UINT32_MAX
@@ -75,12 +81,14 @@ struct window_object {
 };
 
 struct window {
+	struct hash_key key;		/* of the hashes: addresses are what processes choose */
 	struct objects *objects_table;	/* borrowed; touched by the collector's thread only */
 	uint64_t start_ns, duration_ns; /* UTC; monotonic length */
 	uint64_t period_ns;
 	struct sampler_ticks ticks; /* of all CPUs, of this window alone */
 	uint64_t n_samples;
 	uint64_t n_overflow; /* of these: put on the overflow stack */
+	bool write_empty;    /* worth a file even without samples */
 
 	struct window_frame *frames;
 	struct window_node *nodes;

@@ -68,6 +68,11 @@ struct msg_symbolize {
 
 #define SYMBOLIZE_ADDRS_MAX (1u << 20)
 
+/* Limits of the answer, so that a small one cannot be blown up into a large memory. */
+#define SYMBOL_CHAIN_MAX 256	     /* frames of one address */
+#define SYMBOL_CHAINS_MAX (8u << 20) /* frames of all addresses together */
+#define SYMBOL_STRING_MAX 4096	     /* bytes of one string, without its NUL */
+
 enum symbol_source {
 	SYMBOL_SOURCE_NONE, /* no name: the address has no frames */
 	SYMBOL_SOURCE_DWARF,

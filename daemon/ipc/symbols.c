@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 
 static uint64_t align8(uint64_t off)
 {
@@ -24,10 +25,15 @@ struct symbols_layout symbols_layout(const struct msg_symbols *h)
 
 static bool addrs_valid(const struct symbols_view *v)
 {
+	uint64_t n_all = 0;
+
 	for (uint32_t i = 0; i < v->header->n_addrs; i++) {
 		const struct msg_symbol_addr *a = &v->addrs[i];
 
 		if ((uint64_t)a->first_frame + a->n_frames > v->header->n_frames)
+			return false;
+		n_all += a->n_frames;
+		if (a->n_frames > SYMBOL_CHAIN_MAX || n_all > SYMBOL_CHAINS_MAX)
 			return false;
 		if (a->source >= SYMBOL_SOURCE_MAX)
 			return false;
@@ -37,14 +43,21 @@ static bool addrs_valid(const struct symbols_view *v)
 	return true;
 }
 
+/* Whether a string begins at OFF, not inside of another, and is not too long. */
+static bool string_valid(const struct symbols_view *v, uint32_t off)
+{
+	if (off >= v->header->n_string_bytes || (off && v->strings[off - 1]))
+		return false;
+	return strnlen(v->strings + off, SYMBOL_STRING_MAX + 1) <= SYMBOL_STRING_MAX;
+}
+
 static bool functions_valid(const struct symbols_view *v)
 {
-	uint32_t n = v->header->n_string_bytes;
-
 	for (uint32_t i = 0; i < v->header->n_functions; i++) {
 		const struct msg_symbol_function *f = &v->functions[i];
 
-		if (f->name >= n || f->system_name >= n || f->filename >= n)
+		if (!string_valid(v, f->name) || !string_valid(v, f->system_name) ||
+		    !string_valid(v, f->filename))
 			return false;
 	}
 	return true;

@@ -24,7 +24,7 @@
 enum { SELF_INNER_LINE = __LINE__ + 1 };
 static inline __attribute__((always_inline)) void self_inner(void)
 {
-	__asm__ volatile(".pushsection self_pcs, \"aw\"\n\t.quad 1f\n\t.popsection\n1:\tnop");
+	__asm__ volatile("1:\tnop\n\t.pushsection self_pcs, \"aw\"\n\t.quad 1b\n\t.popsection");
 }
 
 enum { SELF_OUTER_LINE = __LINE__ + 1 };
@@ -65,18 +65,21 @@ static inline int self_window__init(struct self_window *s)
 {
 	uint32_t me = (uint32_t)getpid();
 	struct object *exe;
+	int fd;
 
 	*s = (struct self_window){0};
 	if (objects__new(&s->objects) < 0 || processes__new(&s->processes, s->objects) < 0 ||
-	    processes__scan(s->processes, me) < 0)
+	    processes__scan(s->processes, me, me) < 0)
 		return -1;
 	s->process = processes__find(s->processes, me);
 	if (!s->process || !s->process->maps->exe)
 		return -1;
 	exe = s->process->maps->exe->object;
-	exe->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	exe->open = OBJECT_OPEN;
-	return exe->fd < 0 ? -1 : self_window__new_window(s);
+	fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	objects__opened(s->objects, exe, fd);
+	return self_window__new_window(s);
 }
 
 static inline void self_window__fini(struct self_window *s)

@@ -278,12 +278,20 @@ static void a_file_without_samples(void **state)
 	struct scene *s = *state;
 	struct report r;
 
+	/* Worth one where the process was there and idle … */
 	s->options.file = "empty.pb.gz";
 	start(s, FINISHER_FILE);
+	s->self.w->write_empty = true;
 	r = finish(s);
 	assert_int_equal(r.n_samples, 0);
 	assert_int_equal(r.n_functions, 0);
 	assert_int_equal(total_of("empty.pb.gz"), 0);
+	report__fini(&r);
+
+	/* … and not where it was never seen. */
+	r = finish(s);
+	assert_int_equal(r.n_files, 0);
+	assert_int_equal(r.n_failed, 0);
 	report__fini(&r);
 }
 

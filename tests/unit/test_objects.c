@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -144,8 +145,8 @@ static void idle_ones_are_bounded(void **state)
 	for (unsigned i = 0; i < OBJECTS_IDLE_MAX; i++) {
 		o = numbered(*state, i);
 		if (i == 0) {
-			o->fd = fd;
-			o->open = OBJECT_OPEN;
+			objects__opened(*state, o, fd);
+			assert_int_equal(o->open, OBJECT_OPEN);
 			first_serial = o->serial;
 		}
 		objects__unref(*state, o);
@@ -188,14 +189,43 @@ static void those_in_use_all_stay(void **state)
 	assert_int_equal(objects__count(*state), OBJECTS_IDLE_MAX);
 }
 
+/* Descriptors are left to others; idle objects give theirs back first. */
+static void open_files_are_bounded(void **state)
+{
+	struct rlimit before, limit;
+	struct objects *objects = NULL;
+	struct object *held[100] = {NULL};
+	size_t n = 0, n_open = 0;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = OBJECTS_FDS_RESERVED * 2 + 10;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	assert_int_equal(objects__new(&objects), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (; n < ARRAY_SIZE(held) && objects__may_open(objects); n++, n_open++) {
+		held[n] = numbered(objects, (unsigned)n);
+		objects__opened(objects, held[n], memfd_create("pinned", MFD_CLOEXEC));
+	}
+	assert_int_equal(n_open, OBJECTS_FDS_RESERVED + 10);
+	assert_false(objects__may_open(objects));
+	objects__unref(objects, held[0]);
+	assert_true(objects__may_open(objects));
+	assert_int_equal(objects__count(objects), n - 1);
+	for (size_t i = 1; i < n; i++)
+		objects__unref(objects, held[i]);
+	objects__free(objects);
+}
+
 #define with_objects(fn) cmocka_unit_test_setup_teardown(fn, make_objects, free_objects)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    with_objects(a_new_one_is_untried),	 with_objects(each_is_there_once),
-	    with_objects(identity_is_all_of_it), with_objects(kinds_by_path),
-	    with_objects(idle_ones_are_bounded), with_objects(those_in_use_all_stay),
+	    with_objects(a_new_one_is_untried),	  with_objects(each_is_there_once),
+	    with_objects(identity_is_all_of_it),  with_objects(kinds_by_path),
+	    with_objects(idle_ones_are_bounded),  with_objects(those_in_use_all_stay),
+	    with_objects(open_files_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,10 +89,20 @@ static void do_exit(struct scene *s, uint32_t tgid, uint32_t tid, uint64_t time_
 		     .type = SIDEBAND_EXIT, .tgid = tgid, .tid = tid, .time_ns = time_ns});
 }
 
-/* Shared by all as far as the events say. */
+/* Ourselves, read from /proc: a parent for those that the events tell of. */
+static uint32_t parent(struct scene *s)
+{
+	uint32_t me = (uint32_t)getpid();
+
+	if (!processes__find(s->ps, me))
+		assert_int_equal(processes__scan(s->ps, me, me), 0);
+	assert_non_null(processes__find(s->ps, me));
+	return me;
+}
+
 static struct process *alice(struct scene *s)
 {
-	do_fork(s, 1, ALICE);
+	do_fork(s, parent(s), ALICE);
 	do_exec(s, ALICE, "alice");
 	do_mmap(s, ALICE, 0x400000, "/bin/alice");
 	do_mmap(s, ALICE, 0x7f0000000000, "/lib/ld.so");
@@ -143,7 +153,7 @@ static void fork_shares_until_one_changes(void **state)
 	/* A thread is no process. */
 	apply(s, (struct sideband_event){
 		     .type = SIDEBAND_FORK, .tgid = BOB, .tid = BOB + 1, .parent_tgid = BOB});
-	assert_int_equal(processes__count(s->ps), 2);
+	assert_int_equal(processes__count(s->ps), 3); /* with the parent of both */
 }
 
 static void exec_clears_and_the_first_mapping_is_the_program(void **state)
@@ -224,10 +234,9 @@ static void events_of_strangers_are_passed_over(void **state)
 	do_comm(s, ALICE, ALICE, "x");
 	do_exit(s, ALICE, ALICE, 1);
 	assert_int_equal(processes__count(s->ps), 0);
-	/* Nothing is known of the parent: the child begins with nothing. */
+	/* Nothing is known of the parent: the child is read from /proc if it is ever sampled. */
 	do_fork(s, ALICE, BOB);
-	assert_int_equal(processes__find(s->ps, BOB)->maps->n, 0);
-	assert_string_equal(processes__find(s->ps, BOB)->comm, "");
+	assert_null(processes__find(s->ps, BOB));
 }
 
 /* The last samples of a process come after its end. */
@@ -246,7 +255,7 @@ static void the_dead_linger_for_a_second(void **state)
 	assert_int_equal(p->maps->n, 2);
 	processes__reap(s->ps, end + NSEC_PER_SEC);
 	assert_null(processes__find(s->ps, ALICE));
-	assert_int_equal(processes__count(s->ps), 0);
+	assert_int_equal(processes__count(s->ps), 1);
 }
 
 /* Those that are left are found where they were moved to. */
@@ -255,12 +264,12 @@ static void reaping_keeps_the_others(void **state)
 	struct scene *s = *state;
 
 	for (uint32_t i = 0; i < 1000; i++)
-		do_fork(s, 1, ALICE + i);
+		do_fork(s, parent(s), ALICE + i);
 	for (uint32_t i = 0; i < 1000; i++)
 		if (i % 3)
 			do_exit(s, ALICE + i, ALICE + i, 1);
 	processes__reap(s->ps, 10 * NSEC_PER_SEC);
-	assert_int_equal(processes__count(s->ps), 334);
+	assert_int_equal(processes__count(s->ps), 335);
 	for (uint32_t i = 0; i < 1000; i++) {
 		const struct process *p = processes__find(s->ps, ALICE + i);
 
@@ -275,7 +284,7 @@ static void a_process_without_its_first_thread_stays(void **state)
 	struct scene *s = *state;
 	uint32_t me = (uint32_t)getpid();
 
-	assert_int_equal(processes__scan(s->ps, me), 0);
+	assert_int_equal(processes__scan(s->ps, me, me), 0);
 	do_exit(s, me, me, 1);
 	processes__reap(s->ps, 10 * NSEC_PER_SEC);
 	assert_non_null(processes__find(s->ps, me));
@@ -290,16 +299,18 @@ static void a_reused_tgid_is_another_process(void **state)
 	assert_int_equal(of_sample(s, ALICE, 1000)->maps->n, 2);
 	/* Told by fork. */
 	do_exit(s, ALICE, ALICE, 1);
-	do_fork(s, 1, ALICE);
-	assert_int_equal(processes__count(s->ps), 1);
-	assert_int_equal(processes__find(s->ps, ALICE)->maps->n, 0);
+	do_fork(s, parent(s), ALICE);
+	assert_int_equal(processes__count(s->ps), 2);
+	assert_ptr_equal(processes__find(s->ps, ALICE)->maps,
+			 processes__find(s->ps, parent(s))->maps);
 	assert_int_equal(processes__find(s->ps, ALICE)->dead_ns, 0);
+	do_exec(s, ALICE, "second");
 	do_mmap(s, ALICE, 0x1000, "/bin/second");
 	assert_int_equal(of_sample(s, ALICE, 2000)->maps->n, 1);
 	/* Told by nothing but the sample. */
 	assert_int_equal(of_sample(s, ALICE, 3000)->maps->n, 0);
 	assert_string_equal(processes__find(s->ps, ALICE)->comm, "sampled");
-	assert_int_equal(processes__count(s->ps), 1);
+	assert_int_equal(processes__count(s->ps), 2);
 }
 
 /* Its own start time in nanoseconds is not in /proc: anything within the clock tick fits. */
@@ -329,6 +340,40 @@ static void reads_itself_for_a_sample(void **state)
 	assert_string_equal(p->comm, "sampled");
 }
 
+/* What the scan saw is newer than what was on the way meanwhile. */
+static void events_older_than_the_scan_are_in_it(void **state)
+{
+	struct scene *s = *state;
+	uint32_t me = parent(s);
+	struct process *p = processes__find(s->ps, me);
+	size_t n = p->maps->n;
+
+	do_exec(s, me, "older");
+	do_mmap(s, me, 0x1000, "/older");
+	assert_int_equal(p->maps->n, n);
+	assert_string_not_equal(p->comm, "older");
+	apply(s, (struct sideband_event){.type = SIDEBAND_MMAP,
+					 .tgid = me,
+					 .tid = me,
+					 .time_ns = p->scanned_ns + NSEC_PER_SEC,
+					 .start = 0x1000,
+					 .len = 4096,
+					 .object = {.path = "/newer"}});
+	assert_int_equal(p->maps->n, n + 1);
+	/* Read once more, what is the same is the same mapping: windows know it. */
+	n = p->maps->n - 1;
+	{
+		struct mapping *m = mapset__find(p->maps, (uintptr_t)apply);
+
+		mapping__ref(m);
+		assert_int_equal(processes__scan(s->ps, me, me), 0);
+		p = processes__find(s->ps, me);
+		assert_ptr_equal(mapset__find(p->maps, (uintptr_t)apply), m);
+		mapping__unref(m, s->objects);
+	}
+	assert_int_equal(p->maps->n, n);
+}
+
 static void one_that_is_gone_stands_without_mappings(void **state)
 {
 	struct scene *s = *state;
@@ -348,8 +393,8 @@ static void scanning_is_forgiving(void **state)
 	if (zombie == 0)
 		_exit(0);
 	assert_int_equal(waitid(P_PID, (id_t)zombie, &si, WEXITED | WNOWAIT), 0);
-	assert_int_equal(processes__scan(s->ps, ALICE), 0);
-	assert_int_equal(processes__scan(s->ps, (uint32_t)zombie), 0);
+	assert_int_equal(processes__scan(s->ps, ALICE, ALICE), 0);
+	assert_int_equal(processes__scan(s->ps, (uint32_t)zombie, (uint32_t)zombie), 0);
 	assert_int_equal(processes__count(s->ps), 0);
 	assert_int_equal(waitpid(zombie, NULL, 0), zombie);
 }
@@ -391,6 +436,7 @@ int main(void)
 	    in_scene(a_process_without_its_first_thread_stays),
 	    in_scene(a_reused_tgid_is_another_process),
 	    in_scene(reads_itself_for_a_sample),
+	    in_scene(events_older_than_the_scan_are_in_it),
 	    in_scene(one_that_is_gone_stands_without_mappings),
 	    in_scene(scanning_is_forgiving),
 	    in_scene(resync_finds_out_who_is_left),

@@ -168,11 +168,13 @@ static void reads_itself(void **state)
 
 	assert_int_equal(procfs_read_exe(me, self.exe, sizeof(self.exe)), 0);
 	assert_non_null(strstr(self.exe, "test_procfs"));
-	assert_int_equal(procfs_read_maps(me, find_self, &self), 0);
+	assert_int_equal(procfs_read_maps(me, me, find_self, &self), 0);
 	assert_true(self.found);
 	assert_true(self.sorted);
 	assert_int_equal(procfs_read_tgid(me, &tgid), 0);
 	assert_int_equal(tgid, me);
+	assert_int_equal(procfs_count_threads(me), 1);
+	assert_int_equal(procfs_count_threads(UINT32_MAX), 0);
 }
 
 static void nobody(void **state)
@@ -183,7 +185,7 @@ static void nobody(void **state)
 
 	assert_int_equal(procfs_read_tgid(UINT32_MAX, &tgid), -ENOENT);
 	assert_int_equal(tgid, 77);
-	assert_int_equal(procfs_read_maps(UINT32_MAX, see, &seen), -ENOENT);
+	assert_int_equal(procfs_read_maps(UINT32_MAX, 1, see, &seen), -ENOENT);
 	assert_int_equal(procfs_read_exe(UINT32_MAX, path, sizeof(path)), -ENOENT);
 }
 

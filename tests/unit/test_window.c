@@ -347,6 +347,29 @@ static void at_the_limit_samples_overflow(void **state)
 	assert_int_equal(s->w->n_overflow, 101);
 }
 
+/* So do samples of more threads than there is room for: under a process of their own. */
+static void too_many_threads_overflow(void **state)
+{
+	struct scene *s = *state;
+	struct made_sample sample =
+	    made_sample(42, 0, "exe", NO_FRAMES, FRAMES(EXE), STACK_END_ROOT);
+	const struct window_frame *f[8];
+
+	for (uint32_t i = 0; i < WINDOW_THREADS_MAX + 50; i++) {
+		sample.record.tid = i + 1;
+		count(s, &sample);
+	}
+	assert_in_range(s->w->n_threads, WINDOW_THREADS_MAX, WINDOW_THREADS_MAX + 1);
+	assert_int_equal(s->w->n_overflow, 50);
+	assert_int_equal(s->w->n_processes, 2);
+	assert_string_equal(s->w->processes[1].comm, "[overflow]");
+	assert_int_equal(s->w->processes[1].n_samples, 50);
+	assert_int_equal(frames_of(s->w, s->w->n_stacks - 1, f, ARRAY_SIZE(f)), 1);
+	frame_is(f[0], FRAME_OVERFLOW, 0, NULL);
+	assert_int_equal(s->w->n_samples, WINDOW_THREADS_MAX + 50);
+	assert_int_equal(sum_of_counts(s->w), WINDOW_THREADS_MAX + 50);
+}
+
 /* Random samples of a few processes, threads and depths: nothing is lost or counted twice. */
 static void counts_add_up(void **state)
 {
@@ -400,6 +423,7 @@ int main(void)
 	    in_scene(a_reused_tgid_is_another_process),
 	    in_scene(close_lists_each_object_once),
 	    in_scene(at_the_limit_samples_overflow),
+	    in_scene(too_many_threads_overflow),
 	    in_scene(counts_add_up),
 	};
 
