@@ -187,9 +187,11 @@ static const char *base_name(const char *path)
 
 static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr, uint32_t *ret)
 {
+	const char *base = base_name(object->id.path);
 	char name[320];
 
-	snprintf(name, sizeof(name), "%.255s+0x%" PRIx64, base_name(object->id.path), vaddr);
+	snprintf(name, sizeof(name), "%.*s+0x%" PRIx64, (int)MIN(object_path_length(base), 255),
+		 base, vaddr);
 	return names__plain(n->names, name, NAME_NONE, ret);
 }
 

@@ -214,3 +214,11 @@ size_t objects__count(const struct objects *objects)
 {
 	return objects->index.n;
 }
+
+size_t object_path_length(const char *path)
+{
+	static const char suffix[] = " (deleted)";
+	size_t n = strlen(path), s = sizeof(suffix) - 1;
+
+	return n > s && !strcmp(path + n - s, suffix) ? n - s : n;
+}

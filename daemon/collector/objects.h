@@ -75,6 +75,9 @@ void objects__opened(struct objects *objects, struct object *object, int fd);
 void objects__ref(struct object *object);
 void objects__unref(struct objects *objects, struct object *object);
 
+/* The length of PATH without the " (deleted)" that the kernel adds to files that are. */
+size_t object_path_length(const char *path);
+
 size_t objects__count(const struct objects *objects);
 
 #endif

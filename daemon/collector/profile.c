@@ -155,17 +155,6 @@ static void hex(char *out, const struct msg_build_id *id)
 	out[2 * MIN(id->size, BUILD_ID_MAX)] = '\0';
 }
 
-static const char *without_deleted(char *out, size_t size, const char *path)
-{
-	static const char suffix[] = " (deleted)";
-	size_t n = strlen(path), s = sizeof(suffix) - 1;
-
-	if (n > s && !strcmp(path + n - s, suffix))
-		n -= s;
-	snprintf(out, size, "%.*s", (int)MIN(n, size - 1), path);
-	return out;
-}
-
 static int find_mapping(const struct profile_writer *pw, const struct mapping *m, uint32_t *ret)
 {
 	struct hindex_iter it = hindex__find(&pw->mapping_index, hash_mix((uintptr_t)m >> 4, 0));
@@ -194,14 +183,15 @@ static int write_mapping(struct profile_writer *pw, const struct mapping *m)
 		return r;
 	pw->mappings[pw->n_mappings++] = m;
 	hex(build_id, &id);
-	pprof_writer__mapping(
-	    pw->pprof, &(struct pprof_mapping){
-			   .start = m->start,
-			   .limit = m->end,
-			   .offset = m->object->kind == OBJECT_FILE ? m->off : 0,
-			   .filename = without_deleted(path, sizeof(path), m->object->id.path),
-			   .build_id = build_id,
-		       });
+	snprintf(path, sizeof(path), "%.*s", (int)object_path_length(m->object->id.path),
+		 m->object->id.path);
+	pprof_writer__mapping(pw->pprof, &(struct pprof_mapping){
+					     .start = m->start,
+					     .limit = m->end,
+					     .offset = m->object->kind == OBJECT_FILE ? m->off : 0,
+					     .filename = path,
+					     .build_id = build_id,
+					 });
 	return 0;
 }
 
