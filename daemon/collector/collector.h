@@ -29,8 +29,8 @@ int collector__new(struct collector **ret, const struct sampler_options *samplin
 struct collector *collector__free(struct collector *c);
 
 /*
- * Starts the first window and the ticks, and reads the processes TGIDS from /proc, or all where N_TGIDS
- * is 0. 0 or -errno.
+ * Starts the first window and the ticks, and reads the processes TGIDS from /proc, or all where
+ * N_TGIDS is 0. 0 or -errno.
  */
 int collector__start(struct collector *c, const uint32_t *tgids, size_t n_tgids);
 

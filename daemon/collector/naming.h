@@ -19,7 +19,8 @@
 #include "daemon/collector/window.h"
 
 /*
- * Time for naming one window. What is left then keeps its numbers, and is asked for in the next one.
+ * Time for naming one window. What is left then keeps its numbers, and is asked for in the next
+ * one.
  */
 #define NAMING_BUDGET_NS (20 * 1000000000ULL)
 

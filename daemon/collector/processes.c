@@ -273,8 +273,8 @@ static int on_mmap(struct processes *ps, struct process *p, const struct sideban
 	bool first = p->maps->n == 0;
 	int r = add_mapping(ps, p, NULL, ev->start, ev->start + ev->len, ev->off, &ev->object);
 
-	/* The kernel does not tell what is unmapped, so the list of a process that maps and unmaps all
-	 * the time fills up: what is really there is read now and then. */
+	/* The kernel does not tell what is unmapped, so the list of a process that maps and
+	 * unmaps all the time fills up: what is really there is read now and then. */
 	if (r == -E2BIG && ev->time_ns > p->scanned_ns + RESCAN_NS)
 		return processes__scan(ps, ev->tgid, ev->tid);
 	/* After exec the kernel maps the program itself first (load_elf_binary). */

@@ -25,10 +25,9 @@ struct process {
 	bool start_coarse;    /* start_ns comes from /proc, cut down to 10 ms */
 	char comm[COMM_SIZE]; /* of the process: its first thread's */
 	struct mapset *maps;  /* owned reference */
-	uint64_t
-	    scanned_ns; /* when /proc was read (CLOCK_MONOTONIC): older events are in it; 0 = never */
-	bool leader_exited; /* its first thread has ended; others may run on */
-	uint64_t dead_ns;   /* since when it may be gone (CLOCK_MONOTONIC); 0 = runs */
+	uint64_t scanned_ns;  /* when /proc was read (CLOCK_MONOTONIC); 0 = never */
+	bool leader_exited;   /* its first thread has ended; others may run on */
+	uint64_t dead_ns;     /* since when it may be gone (CLOCK_MONOTONIC); 0 = runs */
 };
 
 struct processes;

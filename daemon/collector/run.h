@@ -12,8 +12,8 @@ int run_daemon(const struct options *o);
 int run_check(const struct options *o);
 
 /*
- * Loads a collector; FINISHING names no symbolizer yet. Returns 0, or the program's exit status, having
- * said why.
+ * Loads a collector; FINISHING names no symbolizer yet. Returns 0, or the program's exit status,
+ * having said why.
  */
 int run_load(struct collector **ret, const struct sampler_options *sampling,
 	     const struct finisher_options *finishing);
