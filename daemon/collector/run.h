@@ -19,6 +19,13 @@ int run_load(struct collector **ret, const struct sampler_options *sampling,
 	     const struct finisher_options *finishing);
 
 /*
+ * The exit status when profiles cannot be written where they should, which a user without rights
+ * often meets first: if sampling is not allowed either, that is the remedy worth reading, and is
+ * said instead of ERR.
+ */
+int run_refuse_output(const char *err, const struct sampler_options *sampling);
+
+/*
  * Refuses a host where process numbers would not fit: inside a PID namespace the kernel's numbers
  * are not those of /proc. Returns 0, or -EPERM with one line in ERR (OPTIONS_ERROR_SIZE bytes).
  */

@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <time.h>
@@ -58,6 +59,15 @@ static int block_signals(struct service *s)
 	return s->signal_fd < 0 ? -errno : 0;
 }
 
+static struct sampler_options sampling(const struct service *s)
+{
+	return (struct sampler_options){
+	    .frequency_hz = s->config.frequency_hz,
+	    .event = s->config.event,
+	    .kernel_stacks = s->config.kernel,
+	};
+}
+
 /* Reads and checks everything that can be wrong. Returns 0 or an exit status, having said why. */
 static int configure(struct service *s, const char *path)
 {
@@ -74,9 +84,12 @@ static int configure(struct service *s, const char *path)
 	}
 	r = store_check_dir(s->config.directory, &s->dirfd);
 	if (r < 0) {
-		log_error("%s: profiles cannot be written there: %s; change [output] directory",
-			  s->config.directory, strerror(-r));
-		return EXIT_USAGE;
+		struct sampler_options options = sampling(s);
+
+		snprintf(err, sizeof(err),
+			 "%s: profiles cannot be written there: %s; change [output] directory",
+			 s->config.directory, strerror(-r));
+		return run_refuse_output(err, &options);
 	}
 	return 0;
 }
@@ -84,11 +97,7 @@ static int configure(struct service *s, const char *path)
 static int load(struct service *s)
 {
 	const struct config *c = &s->config;
-	struct sampler_options sampling = {
-	    .frequency_hz = c->frequency_hz,
-	    .event = c->event,
-	    .kernel_stacks = c->kernel,
-	};
+	struct sampler_options options = sampling(s);
 	struct finisher_options finishing = {
 	    .output = FINISHER_WINDOWS,
 	    .dirfd = s->dirfd,
@@ -98,7 +107,7 @@ static int load(struct service *s)
 	    .event = c->event == SAMPLER_EVENT_CYCLES ? "cycles" : "cpu-clock",
 	};
 
-	return run_load(&s->collector, &sampling, &finishing);
+	return run_load(&s->collector, &options, &finishing);
 }
 
 /* The first multiple of the window's length after NOW. */

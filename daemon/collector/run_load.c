@@ -62,3 +62,18 @@ int run_load(struct collector **ret, const struct sampler_options *sampling,
 	log_error("%s", why);
 	return r == -ENOMEM || r == -EMFILE || r == -ENFILE ? EXIT_FAILED : EXIT_NO_SAMPLING;
 }
+
+int run_refuse_output(const char *err, const struct sampler_options *sampling)
+{
+	char why[OPTIONS_ERROR_SIZE];
+	struct sampler *sampler = NULL;
+	int r = sampler__new(&sampler, sampling, why, sizeof(why));
+
+	sampler__free(sampler);
+	if (r == -EPERM || r == -EACCES) {
+		log_error("%s", why);
+		return EXIT_NO_SAMPLING;
+	}
+	log_error("%s", err);
+	return EXIT_USAGE;
+}

@@ -399,8 +399,9 @@ int run_once(const struct options *o)
 		return status;
 	if (output__choose(&run.output, o, comm, o->n_pids ? o->pids[0] : (uint32_t)run.command.pid,
 			   err) < 0) {
-		log_error("%s", err);
-		return EXIT_USAGE;
+		struct sampler_options s = sampling(&run);
+
+		return run_refuse_output(err, &s);
 	}
 	status = load(&run);
 	if (!status)

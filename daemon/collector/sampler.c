@@ -23,9 +23,14 @@
 
 #include "sampler.skel.h"
 
-/* All rings together: at 99 Hz and 500 bytes a sample, 80 busy CPU-seconds. */
-#define RINGS_BYTES (4u << 20)
+/*
+ * A ring holds what its CPUs can write in half a second when all stacks are as deep as they get:
+ * the collector drains five times as often. All rings together stay within a fixed budget.
+ */
+#define RING_SECONDS_PART 2
 #define RING_BYTES_MIN (256u << 10)
+#define RINGS_BYTES_MAX (16u << 20)
+#define SAMPLE_BYTES_MAX (sizeof(struct sample_record) + SAMPLE_FRAMES_MAX * sizeof(uint64_t))
 
 /* Ticks of one CPU that its program has not seen, by what they were. */
 struct unseen {
@@ -74,16 +79,24 @@ static int on_ring_record(void *ctx, void *bytes, size_t size)
 	return s->fn(s->fn_ctx, record, size);
 }
 
-static unsigned pow2_at_most(unsigned v)
+static uint32_t pow2_at_most(uint64_t v)
 {
-	return v ? 1u << (31 - __builtin_clz(v)) : 1;
+	return v ? 1u << (63 - __builtin_clzll(v)) : 1;
 }
 
-/* As many rings as CPUs, a power of two, up to the maximum; the bytes are shared out. */
-static int create_rings(struct sampler *s)
+static uint32_t ring_bytes(const struct sampler *s, unsigned n_rings, uint32_t frequency_hz)
+{
+	uint64_t n_cpus = (s->n_cpus + n_rings - 1) / n_rings;
+	uint64_t wanted = n_cpus * frequency_hz * SAMPLE_BYTES_MAX / RING_SECONDS_PART;
+
+	return pow2_at_most(MIN(MAX(2 * wanted - 1, RING_BYTES_MIN), RINGS_BYTES_MAX / n_rings));
+}
+
+/* As many rings as CPUs, a power of two, up to the maximum. */
+static int create_rings(struct sampler *s, uint32_t frequency_hz)
 {
 	unsigned n = pow2_at_most(MIN(s->n_possible, (unsigned)RINGS_MAX));
-	uint32_t bytes = MAX(RINGS_BYTES / n, RING_BYTES_MIN);
+	uint32_t bytes = ring_bytes(s, n, frequency_hz);
 
 	for (unsigned i = 0; i < n; i++) {
 		int fd = bpf_map_create(BPF_MAP_TYPE_RINGBUF, "samples", 0, 0, bytes, NULL);
@@ -151,7 +164,7 @@ static int load_program(struct sampler *s, const struct sampler_options *o)
 	knobs->tree_tgid = o->tree_tgid;
 	knobs->kernel_stacks = o->kernel_stacks;
 	knobs->own_unwinder = has_helper(BPF_FUNC_loop) && has_helper(BPF_FUNC_task_pt_regs);
-	r = create_rings(s);
+	r = create_rings(s, o->frequency_hz);
 	if (r < 0)
 		return r;
 	r = bpf_map__set_max_entries(s->skel->maps.counters, s->n_possible);
@@ -181,6 +194,7 @@ static int open_event(const struct sampler *s, unsigned cpu, uint32_t frequency_
 	    .type = PERF_TYPE_SOFTWARE,
 	    .config = PERF_COUNT_SW_CPU_CLOCK,
 	    .sample_period = s->period_ns,
+	    .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 	    .disabled = 1,
 	};
 	long fd;
@@ -364,14 +378,19 @@ uint64_t sampler__n_lost(const struct sampler *s)
 	return n;
 }
 
-/* The event's own clock of CPU I, in periods since the start. */
+/*
+ * How many ticks CPU I should have had since the start: the time for which its event was enabled,
+ * in periods. The event's count would not do: it stands still while the kernel throttles the event.
+ */
 static int read_expected(const struct sampler *s, size_t i, uint64_t *ret)
 {
-	uint64_t clock_time_ns;
+	struct {
+		uint64_t count, enabled_ns; /* PERF_FORMAT_TOTAL_TIME_ENABLED */
+	} value;
 
-	if (read(s->event_fds[i], &clock_time_ns, sizeof(clock_time_ns)) != sizeof(clock_time_ns))
+	if (read(s->event_fds[i], &value, sizeof(value)) != sizeof(value))
 		return errno ? -errno : -EIO;
-	*ret = clock_time_ns / s->period_ns;
+	*ret = value.enabled_ns / s->period_ns;
 	return 0;
 }
 
@@ -434,8 +453,8 @@ int sampler__read_ticks(struct sampler *s, struct sampler_ticks *ret)
 			t->lost[k] = c->lost[k];
 			seen += t->lost[k];
 		}
-		/* cpu-clock counts nanoseconds. The frequency of `cycles` is adjusted by the kernel
-		 * as it goes: there is nothing to compare with. */
+		/* The frequency of `cycles` is adjusted by the kernel as it goes: there is
+		 * nothing to compare with. */
 		if (s->event == SAMPLER_EVENT_CPU_CLOCK)
 			r = read_expected(s, i, &expected);
 		explain_unseen(s, i, expected > seen ? expected - seen : 0, t);

@@ -31,8 +31,8 @@ struct sampler_options {
 };
 
 /*
- * What became of the ticks of one CPU since sampler__start(). expected is what the event's own
- * clock says, so that ticks that never reached the program show too:
+ * What became of the ticks of one CPU since sampler__start(). expected is what the time for
+ * which the event was enabled says, so that ticks that never reached the program show too:
  * expected = kept + idle + filtered + lost[…] + missed.
  *
  * Ticks that did not come while the CPU was idle, as some kernels do not deliver them then, are
