@@ -166,9 +166,14 @@ static int open_debug(struct naming *n, const struct object *object, const struc
 			r = symbolizer_client__identify(n->client, debug, &debug_id);
 		if (r < 0)
 			return r;
+		if (r > 0)
+			debug = close_fd(debug); /* no use, and not the object's fault */
 	}
-	if (debug_id.alt_build_id.size)
+	if (debug_id.alt_build_id.size) {
 		r = opener_open_build_id(&debug_id.alt_build_id, &alt);
+		if (r > 0)
+			r = opener_open_dwz(debug_id.alt_path, &alt);
+	}
 	if (r < 0)
 		return r;
 	*ret_debug = steal_fd(&debug);

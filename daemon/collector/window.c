@@ -319,8 +319,7 @@ int window__close(struct window *w, uint64_t duration_ns)
 		r = array_reserve(&w->objects, &w->cap_objects, n + 1, sizeof(*w->objects));
 		if (r < 0)
 			return r;
-		w->objects[n++] =
-		    (struct window_object){.object = m->object, .mapping = m, .fd = m->object->fd};
+		w->objects[n++] = (struct window_object){.object = m->object, .fd = m->object->fd};
 	}
 	if (n)
 		qsort(w->objects, n, sizeof(*w->objects), by_object);

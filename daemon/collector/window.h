@@ -75,9 +75,8 @@ struct window_stack {
 /* What the finisher may use of an object while the collector goes on: fixed when the window is
  * closed. */
 struct window_object {
-	const struct object *object;   /* its fixed part */
-	const struct mapping *mapping; /* one through which it was seen */
-	int fd;			       /* borrowed; -1 = could not be opened */
+	const struct object *object; /* its fixed part */
+	int fd;			     /* borrowed; -1 = could not be opened */
 };
 
 struct window {

@@ -133,3 +133,16 @@ int opener_open_debuglink(const char *object_path, const char *name, int *ret_fd
 	}
 	return OPENER_ABSENT;
 }
+
+int opener_open_dwz(const char *path, int *ret_fd)
+{
+	const char *dwz = strstr(path, "/.dwz/");
+	char full[PATH_MAX];
+	struct stat st;
+
+	if (!dwz || strstr(dwz, "/../"))
+		return OPENER_REFUSED;
+	if (snprintf(full, sizeof(full), DEBUG_ROOT "%s", dwz) >= (int)sizeof(full))
+		return OPENER_ABSENT;
+	return open_regular(full, &st, ret_fd);
+}

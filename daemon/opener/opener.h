@@ -45,4 +45,10 @@ int opener_open_build_id(const struct msg_build_id *id, int *ret_fd);
  */
 int opener_open_debuglink(const char *object_path, const char *name, int *ret_fd);
 
+/*
+ * Opens the dwz file that PATH (from .gnu_debugaltlink) names: what follows /.dwz/ in it, under
+ * /usr/lib/debug/.dwz, where distributions put them. As above.
+ */
+int opener_open_dwz(const char *path, int *ret_fd);
+
 #endif

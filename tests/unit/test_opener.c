@@ -255,6 +255,25 @@ static void debuglinks_that_lead_elsewhere(void **state)
 	assert_int_equal(fd, -77);
 }
 
+/* A dwz file is looked for in one place only, whatever else the path says. */
+static void dwz_files(void **state)
+{
+	static const char *const refused[] = {
+	    "",
+	    "/etc/passwd",
+	    "/usr/lib/debug/x.debug",
+	    "/usr/lib/debug/.dwz/../../../../etc/passwd",
+	    "/.dwz/a/../../x",
+	};
+	int fd = -77;
+
+	for (size_t i = 0; i < ARRAY_SIZE(refused); i++)
+		assert_int_equal(opener_open_dwz(refused[i], &fd), OPENER_REFUSED);
+	assert_int_equal(opener_open_dwz("../../.dwz/no-such.debug", &fd), OPENER_ABSENT);
+	assert_int_equal(opener_open_dwz("/usr/lib/debug/.dwz/no/such.debug", &fd), OPENER_ABSENT);
+	assert_int_equal(fd, -77);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +286,7 @@ int main(void)
 	    in_scratch_dir(by_build_id),
 	    in_scratch_dir(by_debuglink),
 	    in_scratch_dir(debuglinks_that_lead_elsewhere),
+	    in_scratch_dir(dwz_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
