@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 
@@ -174,6 +175,47 @@ def test_without_root(anyones, start):
         assert re.search(r"root|sudo|CAP_", done.stderr.decode()), done.stderr
         assert done.stdout == b""
     assert sorted(p.name for p in anyones.parent.iterdir()) == ["cprofd", "cprofd-symbolizer"]
+
+
+def test_without_root_where_nothing_can_be_written(anyones):
+    """The missing right is the remedy to name, not the directory."""
+    for arguments in (["--all", "--seconds", "1"], ["--all", "--seconds", "1", "-o", "/root/x"]):
+        done = subprocess.run([anyones, *arguments], capture_output=True, user=65534, group=65534,
+                              extra_groups=[], cwd="/", timeout=20, check=False)
+        assert done.returncode == CANNOT_SAMPLE, done.stderr
+        assert re.search(r"root|CAP_", done.stderr.decode()), done.stderr
+
+
+def test_ended_before_one_sample(cprofd, tmp_path):
+    """Status 3, and no file without a sample; one that was there stays."""
+    out = tmp_path / "p.pb.gz"
+    out.write_bytes(b"of an earlier run")
+    sleeper = subprocess.Popen(["sleep", "1"])
+    run = cprofd("--pid", sleeper.pid, "--seconds", 20, "-o", out)
+    sleeper.wait()
+    if run.status == 0:  # it did use the CPU at a tick
+        return
+    assert run.status == NO_TARGET
+    assert "before one sample" in complaint(run)
+    assert out.read_bytes() == b"of an earlier run"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_command_gets_the_users_limits(cprofd, tmp_path):
+    run = cprofd("-q", "-o", tmp_path / "p.pb.gz", "--", "sh", "-c", "ulimit -Sn",
+                 preexec_fn=lambda: resource.setrlimit(
+                     resource.RLIMIT_NOFILE, (123, resource.getrlimit(resource.RLIMIT_NOFILE)[1])))
+    assert run.status == 0, run.stderr
+    assert run.stdout.strip() == b"123"
+
+
+def test_few_descriptors(cprofd, start, tmp_path):
+    """Files that cannot be held open cost their names, not the profile."""
+    start("split_c", 30)
+    run = cprofd("--all", "--seconds", 1, "-o", tmp_path / "all",
+                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64)))
+    assert run.status == 0, run.stderr
+    assert "samples" in run.stderr
 
 
 def test_check_without_root(anyones):
