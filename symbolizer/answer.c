@@ -247,6 +247,7 @@ int answer__encode(const struct answer *answer, bool debug_ignored, void **ret, 
 	    .n_functions = (uint32_t)answer->n_functions,
 	    .n_string_bytes = (uint32_t)answer->strings.n_bytes,
 	    .debug_ignored = debug_ignored,
+	    .cut = limits__any(answer->limits),
 	};
 	struct symbols_layout layout = symbols_layout(&header);
 	char *payload = calloc(1, layout.end);

@@ -278,11 +278,6 @@ bool elf_file__has_dwarf(const struct elf_file *file)
 	return elf_file__section(file, ".debug_info");
 }
 
-bool elf_file__has_symtab(const struct elf_file *file)
-{
-	return elf_file__section(file, ".symtab");
-}
-
 /* The size of a section when it is loaded; false where this cannot be told or its compression is
  * not one that every libelf reads. */
 static bool inflated_bytes(const struct elf_file *file, Elf_Scn *scn, const GElf_Shdr *shdr,

@@ -41,7 +41,6 @@ bool elf_file__vaddr_of(const struct elf_file *file, uint64_t off, uint64_t *ret
 /* True for what Go's linker made: its names must not be touched. */
 bool elf_file__is_go(const struct elf_file *file);
 bool elf_file__has_dwarf(const struct elf_file *file);
-bool elf_file__has_symtab(const struct elf_file *file);
 
 /* The section NAME, also under its old compressed name where NAME begins with ".debug"; NULL where
  * there is none or it has no bytes in this file. */

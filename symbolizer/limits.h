@@ -3,13 +3,14 @@
  * How much one request may take, whatever the file says.
  *
  * A file that is larger than these figures, by nature or by malice, is named with what could be
- * read until then. Each limit that stopped something is counted in a struct limits, so that nothing
- * is cut in silence. Time and address space are bounded from outside (rlimits, deadline of the
- * collector).
+ * read until then. Each limit that stopped something is counted in a struct limits, and the answer
+ * says that it is cut, so that nothing is left out in silence. Time and address space are bounded
+ * from outside (rlimits, deadline of the collector).
  */
 #ifndef SYMBOLIZER_LIMITS_H
 #define SYMBOLIZER_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Linked files have tens of sections; libelf takes about 200 bytes of memory for each. */
@@ -73,6 +74,15 @@ static inline void limits__init(struct limits *limits, uint64_t n_addrs)
 	    .dies_left = LIMIT_DIES_MAX,
 	    .matches_left = LIMIT_MATCHES_BASE + n_addrs * LIMIT_MATCHES_PER_ADDR,
 	};
+}
+
+/* Whether anything was left out. */
+static inline bool limits__any(const struct limits *limits)
+{
+	for (unsigned i = 0; i < LIMIT_MAX; i++)
+		if (limits->hits[i])
+			return true;
+	return false;
 }
 
 #endif

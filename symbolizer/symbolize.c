@@ -47,7 +47,6 @@ int symbolize_identify(int fd, struct msg_identity *ret)
 		return r;
 	id.build_id = *elf_file__build_id(file);
 	id.has_dwarf = elf_file__has_dwarf(file);
-	id.has_symtab = elf_file__has_symtab(file);
 	elf_file__debuglink(file, id.debuglink, &id.debuglink_crc);
 	elf_file__altlink(file, id.alt_path, &id.alt_build_id);
 	*ret = id;

@@ -69,9 +69,11 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	if (w->ticks.stolen)
 		add(c, "stolen: %" PRIu64 " ticks of time that the hypervisor gave to others",
 		    w->ticks.stolen);
-	if (named->n_absent_objects || named->n_bad_objects || named->n_late_objects)
-		add(c, "files without names: absent=%u unusable=%u late=%u",
-		    named->n_absent_objects, named->n_bad_objects, named->n_late_objects);
+	if (named->n_absent_objects || named->n_bad_objects || named->n_late_objects ||
+	    named->n_cut_objects)
+		add(c, "files not named in full: absent=%u unusable=%u late=%u cut=%u",
+		    named->n_absent_objects, named->n_bad_objects, named->n_late_objects,
+		    named->n_cut_objects);
 	if (named->kernel_hidden)
 		add(c, "kernel names: none, %s", named->kernel_hidden);
 	if (w->n_overflow)

@@ -271,8 +271,10 @@ static int symbolize_file(struct naming *n, const struct window_object *wo, int 
 		files.alt = alt;
 		r = symbolizer_client__symbolize(n->client, &files, offs, n_offs, &answer, &v);
 	}
-	if (r == SYMBOLIZER_OK)
+	if (r == SYMBOLIZER_OK) {
+		out->n_cut_objects += v.header->cut != 0;
 		return remember_answer(n, wo->object, offs, n_offs, &v);
+	}
 	if (r > 0) {
 		st->bad = true;
 		out->n_bad_objects += r == SYMBOLIZER_DIED;

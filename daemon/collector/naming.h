@@ -52,6 +52,7 @@ struct named_window {
 	uint64_t n_frames_by_source[NAME_SOURCE_MAX]; /* distinct frames */
 	uint32_t n_restarts;			      /* of the symbolizer */
 	uint32_t n_late_objects;   /* files for which there was no time left: in the next window */
+	uint32_t n_cut_objects;	   /* too large for the symbolizer: only partly named */
 	uint32_t n_bad_objects;	   /* files that the symbolizer died of */
 	uint32_t n_absent_objects; /* files that could not be opened or were other ones by then */
 	const char *kernel_hidden; /* why there are no kernel names, or NULL */

@@ -20,7 +20,7 @@
 enum symbolizer_result {
 	SYMBOLIZER_OK = 0,
 	SYMBOLIZER_UNUSABLE = 1, /* it says that the file is none it can read */
-	SYMBOLIZER_DIED, /* it ended, hung or answered nonsense over this file; a new one runs */
+	SYMBOLIZER_DIED, /* it ended, hung or answered nonsense; the next question starts another */
 };
 
 /* One question may take this long: a vmlinux window needs 1 s, a 600 MB C++ program 3 s. */

@@ -41,8 +41,7 @@ struct msg_build_id {
  */
 struct msg_identity {
 	struct msg_build_id build_id;
-	uint32_t has_dwarf;  /* 1 where the file itself holds .debug_info */
-	uint32_t has_symtab; /* 1 where the file itself holds .symtab */
+	uint32_t has_dwarf; /* 1 where the file itself holds .debug_info */
 	/* .gnu_debuglink: base name of the separate debug file, escaped by nobody yet: it is
 	 * refused unless it is a plain file name. Empty = none. */
 	char debuglink[256];
@@ -96,7 +95,8 @@ struct msg_symbols {
 	uint32_t n_functions;
 	uint32_t n_string_bytes;
 	uint32_t debug_ignored; /* 1 = a debug file came along and did not fit */
-	uint32_t reserved;
+	uint32_t
+	    cut; /* 1 = a limit of the symbolizer left something out, so names may be missing */
 };
 
 struct msg_symbol_addr {

@@ -29,7 +29,7 @@ SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB = range(3)
 
 Frame = collections.namedtuple("Frame", "name system_name filename start_line line")
 Addr = collections.namedtuple("Addr", "vaddr source frames")
-Identity = collections.namedtuple("Identity", "build_id has_dwarf has_symtab debuglink crc alt_build_id alt_path")
+Identity = collections.namedtuple("Identity", "build_id has_dwarf debuglink crc alt_build_id alt_path")
 
 
 def align8(n):
@@ -95,9 +95,9 @@ class Worker:
             body = self.ask(IDENTIFY, b"", [fd])
         finally:
             os.close(fd)
-        n, bid, dwarf, symtab, link, crc, _, n_alt, alt, path = struct.unpack(
-            "=I32sII256sIII32s1024s", body)
-        return Identity(bid[:n].hex(), bool(dwarf), bool(symtab), link.rstrip(b"\0").decode(), crc,
+        n, bid, dwarf, link, crc, _, n_alt, alt, path = struct.unpack(
+            "=I32sI256sIII32s1024s", body)
+        return Identity(bid[:n].hex(), bool(dwarf), link.rstrip(b"\0").decode(), crc,
                         alt[:n_alt].hex(), path.rstrip(b"\0").decode())
 
     def symbolize(self, path, offs, debug=None, alt=None):
@@ -328,9 +328,9 @@ def test_separate_debug_file(worker, tmp_path, with_build_id):
         crc = zlib.crc32(f.read())
 
     identity, debug_identity = worker.identify(stripped), worker.identify(debug)
-    assert not identity.has_dwarf and not identity.has_symtab
+    assert not identity.has_dwarf
     assert (identity.debuglink, identity.crc) == ("program.debug", crc)
-    assert debug_identity.has_dwarf and debug_identity.has_symtab
+    assert debug_identity.has_dwarf
     assert identity.build_id == debug_identity.build_id
     assert bool(identity.build_id) == with_build_id
 

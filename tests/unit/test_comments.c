@@ -122,7 +122,7 @@ static void the_worst_window(void **state)
 	memset(named.n_frames_by_source, 0xff, sizeof(named.n_frames_by_source));
 	comments__init(&c, &w, &named, UINT64_MAX, 10000, "cycles");
 	assert_true(c.n <= COMMENTS_MAX);
-	assert_true(has(&c, "files without names: absent=3 unusable=1 late=0"));
+	assert_true(has(&c, "files not named in full: absent=3 unusable=1 late=0 cut=0"));
 	assert_true(has(&c, "kernel names: none, someone hides them"));
 	assert_true(has(&c, "overflow: 18446744073709551615 samples"));
 	for (size_t i = 0; i < c.n; i++)

@@ -27,7 +27,6 @@ static void reads_itself(void **state)
 
 	assert_int_equal(self_file__open(&self), 0);
 	assert_true(elf_file__has_dwarf(self.file));
-	assert_true(elf_file__has_symtab(self.file));
 	assert_false(elf_file__is_go(self.file));
 	assert_false(elf_file__vaddr_of(self.file, 0, &vaddr));
 	self_file__close(&self);
