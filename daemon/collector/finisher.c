@@ -281,6 +281,15 @@ static int summarize(const struct window *w, const struct named_window *named, s
 	return 0;
 }
 
+static int by_samples(const void *pa, const void *pb)
+{
+	const struct report_file *a = pa, *b = pb;
+
+	if (a->n_samples != b->n_samples)
+		return a->n_samples > b->n_samples ? -1 : 1;
+	return strcmp(a->path, b->path);
+}
+
 static int finish_window(struct finisher *f, const struct window *w, struct report *report)
 {
 	_cleanup_(profile_writer__freep) struct profile_writer *writer = NULL;
@@ -308,7 +317,10 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 	comments__init(&job.comments, w, &named, report->n_rooted, f->options.frequency_hz,
 		       f->options.event);
 	job.writer = writer;
-	return write_files(&job);
+	r = write_files(&job);
+	if (r == 0 && report->n_files)
+		qsort(report->files, report->n_files, sizeof(*report->files), by_samples);
+	return r;
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
