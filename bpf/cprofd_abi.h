@@ -12,12 +12,16 @@ typedef __u8 abi_u8;
 typedef __u16 abi_u16;
 typedef __u32 abi_u32;
 typedef __u64 abi_u64;
+typedef __s16 abi_s16;
+typedef __s32 abi_s32;
 #else
 #include <stdint.h>
 typedef uint8_t abi_u8;
 typedef uint16_t abi_u16;
 typedef uint32_t abi_u32;
 typedef uint64_t abi_u64;
+typedef int16_t abi_s16;
+typedef int32_t abi_s32;
 #endif
 
 /* The kernel's own limit for its stacks (sysctl kernel.perf_event_max_stack) is 127 by default. */
@@ -36,16 +40,30 @@ typedef uint64_t abi_u64;
 
 /* Why the user part of a stack ends where it does. */
 enum stack_end {
-	STACK_END_ROOT,	      /* the outermost caller was reached */
-	STACK_END_NO_USER,    /* there is no user part: a kernel thread */
-	STACK_END_UNREADABLE, /* a frame's memory could not be read without a page fault */
-	STACK_END_BAD_FRAME,  /* the frame pointer does not lead outwards: code without one */
-	STACK_END_DEPTH,      /* USER_FRAMES_MAX reached */
-	STACK_END_COMPAT,     /* a 32-bit process: only the interrupted instruction is known */
-	STACK_END_NO_REGS,    /* the kernel did not give the user registers */
-	STACK_END_NO_MAPPING, /* an address in no executable mapping; found by the collector */
+	/* Whole: there is nothing outside of the last frame. */
+	STACK_END_ROOT,	   /* the outermost caller was reached */
+	STACK_END_NO_USER, /* there is no user part: a kernel thread */
+	STACK_END_NO_MM,   /* exec or exit has already given up the user memory */
+	/* Truncated. */
+	STACK_END_UNREADABLE,  /* a frame's memory could not be read without a page fault */
+	STACK_END_BAD_CFA,     /* the caller's frame would not lie outwards */
+	STACK_END_NO_MAPPING,  /* an address in no executable mapping */
+	STACK_END_NO_INFO,     /* nothing says how to unwind this code */
+	STACK_END_IMPLAUSIBLE, /* a guessed caller that calls nobody */
+	STACK_END_DEPTH,       /* USER_FRAMES_MAX reached */
+	STACK_END_COMPAT,      /* a 32-bit process: only the interrupted instruction is known */
+	STACK_END_NO_REGS,     /* the kernel did not give the user registers */
+	STACK_END_CUT,	       /* the copied part of the stack ended */
+	/* Not ended: user space goes on from the registers and the stack in the record. */
+	STACK_END_UNKNOWN,
 	STACK_END_MAX
 };
+
+/* Whether there is nothing missing outside of the last frame. */
+static inline int stack_end_is_whole(abi_u32 end)
+{
+	return end <= STACK_END_NO_MM;
+}
 
 /* Why a tick that hit a process we want gave no sample. */
 enum lost_reason {
@@ -55,9 +73,25 @@ enum lost_reason {
 };
 
 /*
+ * The registers of a frame, by their DWARF numbers (System V x86-64 psABI table 3.36; AArch64 DWARF
+ * 4.1). Of a caller only those are known that its callee had to keep.
+ */
+#define UNWIND_REGS_MAX 32
+struct unwind_regs {
+	abi_u64 ip; /* of a caller: the return address */
+	abi_u64 sp; /* of a caller: the canonical frame address (CFA) of its callee */
+	abi_u64 r[UNWIND_REGS_MAX];
+	abi_u32 valid; /* bit n: r[n] is known */
+	abi_u32 exact; /* 1: ip is the very instruction, not the one after a call */
+};
+
+/*
  * One sample, of variable length: right after this header follow the frames as abi_u64, n_kernel
  * and then n_user, both leaf first. Frame 0 of each part is the interrupted instruction, the others
- * are return addresses.
+ * are return addresses, or one more than the instruction that a signal interrupted.
+ *
+ * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, and then stack_bytes
+ * of the stack from its sp on.
  */
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */
@@ -66,12 +100,18 @@ struct sample_record {
 	abi_u32 tid;
 	abi_u32 cpu;
 	abi_u32 seq; /* number of this sample among those that this CPU kept */
+	abi_u32
+	    exec_id; /* grows by one with each exec of this process; inherited by its children */
+	abi_u32 stack_bytes;
 	abi_u16 n_kernel;
 	abi_u16 n_user;
 	abi_u8 user_end; /* enum stack_end */
 	abi_u8 reserved[3];
 	char comm[COMM_SIZE]; /* of the thread */
 };
+
+/* What is copied of a stack at most. See docs/ARCHITECTURE.md for how it was chosen. */
+#define STACK_COPY_MAX (16u << 10)
 
 /*
  * What became of the ticks of one CPU since the start. Written by that CPU's program only, read
@@ -104,7 +144,157 @@ struct sampler_knobs {
 	abi_u8 reserved[2];
 };
 
-_Static_assert(sizeof(struct sample_record) == 56, "sample header");
+/* ---- unwind tables --------------------------------------------------------------------------- */
+
+/*
+ * How to get from a frame to its caller's, at one place in the code.
+ *
+ * The address of the caller's frame (CFA) comes from `cfa`; the return address from `ra`; the
+ * registers that the code has saved from `saved`. Numbers of registers are DWARF's.
+ */
+enum unwind_cfa {
+	UNWIND_CFA_NONE,	  /* nothing is known about this code */
+	UNWIND_CFA_ROOT,	  /* this is the outermost function */
+	UNWIND_CFA_REG,		  /* r[cfa_reg] + cfa_off */
+	UNWIND_CFA_DEREF,	  /* *(r[cfa_reg] + cfa_off) + cfa_off2 */
+	UNWIND_CFA_DEREF_INDEXED, /* *(r[cfa_reg & 15] + 8 * r[cfa_reg >> 4] + cfa_off) + cfa_off2 */
+	UNWIND_CFA_PLT,		  /* r[sp] + 8, and 8 more where (address & 15) >= cfa_off */
+	UNWIND_CFA_SIGNAL,	  /* a signal handler returns here: sp points to the ucontext */
+	UNWIND_CFA_FRAME,	  /* by the frame pointer, which is 0 in the outermost function */
+	UNWIND_CFA_MAX
+};
+
+/* unwind_rule.ra: 0 = there is no caller; up to 127 = saved at CFA - 8 * ra; else a register. */
+#define UNWIND_RA_UNDEFINED 0
+#define UNWIND_RA_SLOT_MAX 127
+#define UNWIND_RA_REG 128 /* + number of the register that holds it */
+
+/* unwind_rule.flags */
+#define UNWIND_FLAG_GUESSED 1	   /* not from unwind information: the caller must follow a call */
+#define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
+#define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from r[cfa_reg], not from the CFA */
+
+/*
+ * The registers that `saved` tells about. saved[i] = 0: unchanged; UNWIND_SAVED_LOST: not known any
+ * more; else at CFA - 8 * saved[i], or with UNWIND_FLAG_SAVED_AT_REG at r[cfa_reg] - 8 * (saved[i]
+ * - 1).
+ */
+#define UNWIND_N_SAVED 6
+#define UNWIND_SAVED_LOST 255
+#define UNWIND_SAVED_SLOT_MAX 254
+#define UNWIND_SAVED_X86_64                                                                        \
+	{                                                                                          \
+		3, 6, 12, 13, 14, 15                                                               \
+	} /* rbx, rbp, r12 .. r15 */
+#define UNWIND_SAVED_AARCH64                                                                       \
+	{                                                                                          \
+		29, 30, 19, 20, 21, 22                                                             \
+	} /* x29 (fp), x30 (lr), x19 .. x22 */
+
+struct unwind_rule {
+	abi_u8 cfa; /* enum unwind_cfa */
+	abi_u8 cfa_reg;
+	abi_u8 ra;
+	abi_u8 flags;
+	abi_s32 cfa_off;
+	abi_s16 cfa_off2;
+	abi_u8 saved[UNWIND_N_SAVED];
+};
+
+/* A row of a table: from this file offset on (its low 16 bits) up to the next row holds this rule. */
+static inline abi_u32 unwind_row(abi_u64 off, abi_u32 rule)
+{
+	return (abi_u32)(off & 0xffff) | rule << 16;
+}
+
+/* The unit in which the unwind memory is handed out and read: a cache line. */
+#define UNWIND_LINE_WORDS 16
+struct unwind_line {
+	abi_u32 w[UNWIND_LINE_WORDS];
+};
+#define UNWIND_RULES_PER_LINE 4
+
+/*
+ * The table of one file: n_rows rows sorted by file offset, found through buckets of 2^shift bytes,
+ * from file offset `start` (a multiple of 64 KiB) on. Word b of the directory is the number of the
+ * first row at or after the start of bucket b; there is one more word than buckets. Row 0 lies at
+ * `start`. In the unwind memory the head's line is followed by the lines of the directory, the rows
+ * and the rules.
+ */
+struct unwind_table_head {
+	abi_u64 start;
+	abi_u32 shift;			       /* UNWIND_SHIFT_MIN .. UNWIND_SHIFT_MAX */
+	abi_u32 n_buckets;		       /* 1 .. */
+	abi_u32 n_rows;			       /* 1 .. */
+	abi_u32 n_rules;		       /* 1 .. 65,536 */
+	abi_u32 dir_line, row_line, rule_line; /* relative to the head's line */
+	abi_u32 n_lines;		       /* all, the head's included */
+	abi_u32 reserved[6];
+};
+
+#define UNWIND_SHIFT_MIN 8
+#define UNWIND_SHIFT_MAX 12
+/* A row a byte at worst, so that many halvings find one in a bucket. */
+#define UNWIND_BUCKET_STEPS (UNWIND_SHIFT_MAX + 1)
+
+/* An executable mapping of a process. Two in a line. */
+enum unwind_code {
+	UNWIND_CODE_UNKNOWN, /* has no table yet: user space goes on */
+	UNWIND_CODE_TABLE,
+	UNWIND_CODE_FRAME, /* no file, such as JIT code: by the frame pointer */
+	UNWIND_CODE_NONE,  /* a file that cannot have a table */
+};
+
+struct unwind_mapping {
+	abi_u64 start, end;
+	abi_u64 off;   /* in the file, of start */
+	abi_u32 code;  /* enum unwind_code */
+	abi_u32 table; /* line of its struct unwind_table_head */
+};
+#define UNWIND_MAPPINGS_PER_LINE 2
+/* Halvings that find one among the mappings of a space. */
+#define UNWIND_MAPPING_STEPS 12
+#define UNWIND_MAPPINGS_MAX (1u << (UNWIND_MAPPING_STEPS - 1))
+
+/* The mappings of an address space, sorted: this line, then those of the mappings. */
+struct unwind_space_head {
+	abi_u32 generation; /* no two lists have ever had the same; never 0 */
+	abi_u32 n_mappings;
+	abi_u32 n_lines; /* all, the head's included */
+	abi_u32 reserved[13];
+};
+
+/*
+ * Which space a process runs in: a hash table of lines, the line of a process by unwind_process_line().
+ * exec_id and start tell it from others that have had the tgid.
+ */
+struct unwind_process {
+	abi_u32 tgid; /* 0 = free */
+	abi_u32 exec_id;
+	abi_u32 start; /* unwind_process_start() */
+	abi_u32 space; /* line of its struct unwind_space_head */
+};
+#define UNWIND_PROCESSES_PER_LINE 4
+
+static inline abi_u32 unwind_process_start(abi_u64 start_ns)
+{
+	return (abi_u32)(start_ns >> 8);
+}
+
+/* N_LINES is a power of two. Fibonacci hashing (Knuth, TAOCP 6.4). */
+static inline abi_u32 unwind_process_line(abi_u32 tgid, abi_u32 n_lines)
+{
+	return (tgid * 2654435769u >> 7) & (n_lines - 1);
+}
+
+_Static_assert(sizeof(struct unwind_regs) == 280, "registers");
+_Static_assert(sizeof(struct unwind_rule) == 16, "four rules a line");
+_Static_assert(sizeof(struct unwind_line) == 64, "a cache line");
+_Static_assert(sizeof(struct unwind_table_head) == sizeof(struct unwind_line), "a line");
+_Static_assert(sizeof(struct unwind_space_head) == sizeof(struct unwind_line), "a line");
+_Static_assert(sizeof(struct unwind_mapping) * UNWIND_MAPPINGS_PER_LINE == 64, "a line");
+_Static_assert(sizeof(struct unwind_process) * UNWIND_PROCESSES_PER_LINE == 64, "a line");
+_Static_assert(sizeof(struct sample_record) == 64, "sample header");
 _Static_assert(sizeof(struct cpu_counters) == 128, "two cache lines");
 _Static_assert(sizeof(struct sampler_knobs) == 20, "knobs");
 

@@ -17,6 +17,7 @@ struct task_struct {
 	int tgid;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
+	__u32 self_exec_id;   /* grows with each exec; a child starts with its parent's */
 	__u64 start_boottime; /* ns; was real_start_time before 5.5 (cf25e24db61c) */
 };
 

@@ -192,6 +192,8 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	s->record.tid = (abi_u32)ids;
 	s->record.cpu = cpu;
 	s->record.seq = (abi_u32)count->kept;
+	s->record.exec_id = BPF_CORE_READ(task, self_exec_id);
+	s->record.stack_bytes = 0;
 	bpf_get_current_comm(s->record.comm, sizeof(s->record.comm));
 	take_kernel(ctx, s);
 	take_user(ctx, task, s);

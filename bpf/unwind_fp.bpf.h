@@ -44,7 +44,7 @@ static long unwind_fp_step(abi_u32 i, void *ctx)
 		return 1;
 	}
 	if (w->fp < w->lowest || (w->fp & 7)) {
-		w->end = STACK_END_BAD_FRAME;
+		w->end = STACK_END_BAD_CFA;
 		return 1;
 	}
 	if (bpf_probe_read_user(&frame, sizeof(frame), (void *)(long)w->fp)) {
@@ -56,7 +56,7 @@ static long unwind_fp_step(abi_u32 i, void *ctx)
 		return 1;
 	}
 	if (frame.ret_addr >= w->user_end_addr) {
-		w->end = STACK_END_BAD_FRAME;
+		w->end = STACK_END_BAD_CFA;
 		return 1;
 	}
 	/* verifier: the index must be bounded in the same step that uses it (6.1). */

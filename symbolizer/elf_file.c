@@ -17,16 +17,12 @@
 
 #define ELFDATA_HOST (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB)
 
-struct code_segment {
-	uint64_t off, n_bytes, vaddr;
-};
-
 struct elf_file {
 	int fd; /* borrowed */
 	Elf *elf;
 	uint64_t size, blocks_bytes;
 	size_t shstrndx;
-	struct code_segment *code;
+	struct elf_segment *code;
 	size_t n_code;
 	struct msg_build_id build_id;
 };
@@ -125,13 +121,13 @@ static bool read_build_id(struct elf_file *file, Elf_Data *notes)
 
 static int add_code_segment(struct elf_file *file, const GElf_Phdr *phdr)
 {
-	struct code_segment *grown = reallocarray(file->code, file->n_code + 1, sizeof(*grown));
+	struct elf_segment *grown = reallocarray(file->code, file->n_code + 1, sizeof(*grown));
 
 	if (!grown)
 		return -ENOMEM;
 	file->code = grown;
 	/* p_filesz: bytes that exist only in memory have no offset. */
-	file->code[file->n_code++] = (struct code_segment){
+	file->code[file->n_code++] = (struct elf_segment){
 	    .off = phdr->p_offset,
 	    .n_bytes = phdr->p_filesz,
 	    .vaddr = phdr->p_vaddr,
@@ -220,7 +216,7 @@ int elf_file__open(struct elf_file **ret, int fd)
 bool elf_file__vaddr_of(const struct elf_file *file, uint64_t off, uint64_t *ret_vaddr)
 {
 	for (size_t i = 0; i < file->n_code; i++) {
-		const struct code_segment *c = &file->code[i];
+		const struct elf_segment *c = &file->code[i];
 
 		if (off >= c->off && off - c->off < c->n_bytes) {
 			*ret_vaddr = off - c->off + c->vaddr;
@@ -228,6 +224,67 @@ bool elf_file__vaddr_of(const struct elf_file *file, uint64_t off, uint64_t *ret
 		}
 	}
 	return false;
+}
+
+const struct elf_segment *elf_file__code(const struct elf_file *file, size_t *ret_n)
+{
+	*ret_n = file->n_code;
+	return file->code;
+}
+
+int elf_file__read_vaddr(const struct elf_file *file, uint64_t vaddr, void *buf, size_t n)
+{
+	size_t n_phdrs;
+
+	if (elf_getphdrnum(file->elf, &n_phdrs) < 0)
+		return -ENXIO;
+	for (size_t i = 0; i < n_phdrs; i++) {
+		GElf_Phdr phdr;
+		int64_t got;
+
+		if (!gelf_getphdr(file->elf, (int)i, &phdr) || phdr.p_type != PT_LOAD ||
+		    vaddr < phdr.p_vaddr || vaddr - phdr.p_vaddr > phdr.p_filesz ||
+		    n > phdr.p_filesz - (vaddr - phdr.p_vaddr))
+			continue;
+		got = pread_full(file->fd, buf, n, phdr.p_offset + (vaddr - phdr.p_vaddr));
+		if (got < 0)
+			return (int)got;
+		return (size_t)got == n ? 0 : -ENXIO;
+	}
+	return -ENXIO;
+}
+
+bool elf_file__segment(const struct elf_file *file, uint32_t type, uint64_t *ret_vaddr,
+		       uint64_t *ret_n_bytes)
+{
+	size_t n;
+
+	if (elf_getphdrnum(file->elf, &n) < 0)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr phdr;
+
+		if (!gelf_getphdr(file->elf, (int)i, &phdr) || phdr.p_type != type)
+			continue;
+		*ret_vaddr = phdr.p_vaddr;
+		*ret_n_bytes = phdr.p_filesz;
+		return true;
+	}
+	return false;
+}
+
+uint64_t elf_file__entry(const struct elf_file *file)
+{
+	GElf_Ehdr ehdr;
+
+	return gelf_getehdr(file->elf, &ehdr) ? ehdr.e_entry : 0;
+}
+
+uint16_t elf_file__machine(const struct elf_file *file)
+{
+	GElf_Ehdr ehdr;
+
+	return gelf_getehdr(file->elf, &ehdr) ? ehdr.e_machine : EM_NONE;
 }
 
 static const char *section_name(const struct elf_file *file, const GElf_Shdr *shdr)

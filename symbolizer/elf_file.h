@@ -38,6 +38,27 @@ bool build_id_equal(const struct msg_build_id *a, const struct msg_build_id *b);
  * segments. */
 bool elf_file__vaddr_of(const struct elf_file *file, uint64_t off, uint64_t *ret_vaddr);
 
+/* A stretch of the file that is loaded as code: [off, off + n_bytes) at vaddr. */
+struct elf_segment {
+	uint64_t off, n_bytes, vaddr;
+};
+
+/* The executable segments, borrowed, in the order of the program headers; *RET_N of them. */
+const struct elf_segment *elf_file__code(const struct elf_file *file, size_t *ret_n);
+
+/* Reads N bytes that are loaded at VADDR, by any segment, into BUF. 0, -ENXIO where they do not lie
+ * in the file, or -errno. */
+int elf_file__read_vaddr(const struct elf_file *file, uint64_t vaddr, void *buf, size_t n);
+
+/* The address of the first segment of TYPE (PT_GNU_EH_FRAME …) and its bytes in the file. False
+ * where there is none. */
+bool elf_file__segment(const struct elf_file *file, uint32_t type, uint64_t *ret_vaddr,
+		       uint64_t *ret_n_bytes);
+
+/* Where the program starts (e_entry); 0 = nowhere. And what CPU it is for (EM_X86_64 …). */
+uint64_t elf_file__entry(const struct elf_file *file);
+uint16_t elf_file__machine(const struct elf_file *file);
+
 /* True for what Go's linker made: its names must not be touched. */
 bool elf_file__is_go(const struct elf_file *file);
 bool elf_file__has_dwarf(const struct elf_file *file);

@@ -443,22 +443,19 @@ static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chai
 
 static const char *truncated_name(uint64_t end)
 {
-	switch (end) {
-	case STACK_END_UNREADABLE:
-		return "[truncated: stack unreadable]";
-	case STACK_END_BAD_FRAME:
-		return "[truncated: no frame pointer]";
-	case STACK_END_DEPTH:
-		return "[truncated: depth]";
-	case STACK_END_COMPAT:
-		return "[truncated: 32-bit process]";
-	case STACK_END_NO_REGS:
-		return "[truncated: no user registers]";
-	case STACK_END_NO_MAPPING:
-		return "[truncated: no mapping]";
-	default:
-		return "[no stack]";
-	}
+	static const char *const names[STACK_END_MAX] = {
+	    [STACK_END_UNREADABLE] = "[truncated: stack unreadable]",
+	    [STACK_END_BAD_CFA] = "[truncated: bad CFA]",
+	    [STACK_END_NO_MAPPING] = "[truncated: no mapping]",
+	    [STACK_END_NO_INFO] = "[truncated: no unwind info]",
+	    [STACK_END_IMPLAUSIBLE] = "[truncated: implausible caller]",
+	    [STACK_END_DEPTH] = "[truncated: depth]",
+	    [STACK_END_COMPAT] = "[truncated: 32-bit process]",
+	    [STACK_END_NO_REGS] = "[truncated: no user registers]",
+	    [STACK_END_CUT] = "[truncated: stack copy ended]",
+	};
+
+	return end < STACK_END_MAX && names[end] ? names[end] : "[no stack]";
 }
 
 static uint32_t place_of(const struct window *w, const struct object *object)

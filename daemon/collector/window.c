@@ -216,7 +216,7 @@ static int push_user(struct window *w, const struct mapset *maps, const struct s
 			end = STACK_END_NO_MAPPING;
 		}
 	}
-	if (end != STACK_END_ROOT && end != STACK_END_NO_USER)
+	if (!stack_end_is_whole(end))
 		r = push(w, node, FRAME_TRUNCATED, end, NULL);
 	for (unsigned i = n; i-- > 0 && r == 0;) {
 		uint64_t addr = frame_addr(frames, i);

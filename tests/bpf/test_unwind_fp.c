@@ -142,17 +142,17 @@ static void frame_pointers_that_are_none(void **state)
 	for (uint64_t off = 1; off < 8; off++) {
 		w->regs.fp = STACK + off; /* not aligned */
 		unwind(w);
-		walked(w, 0, STACK_END_BAD_FRAME);
+		walked(w, 0, STACK_END_BAD_CFA);
 		assert_int_equal(w->memory.n_reads, 0);
 	}
 	w->regs.fp = STACK;
 	w->regs.sp = STACK + 8; /* below the stack pointer */
 	unwind(w);
-	walked(w, 0, STACK_END_BAD_FRAME);
+	walked(w, 0, STACK_END_BAD_CFA);
 	w->regs.sp = STACK;
 	set_frame(w, 1, frame_at(2) + 4, ret_addr(1));
 	unwind(w);
-	walked(w, 2, STACK_END_BAD_FRAME);
+	walked(w, 2, STACK_END_BAD_CFA);
 }
 
 /* Each frame lies above the last and does not overlap it: so every walk ends. */
@@ -165,7 +165,7 @@ static void goes_outwards_or_ends(void **state)
 		make_chain(w, 6);
 		set_frame(w, 3, frame_at(3) + (uint64_t)steps[i], ret_addr(3));
 		unwind(w);
-		walked(w, 4, STACK_END_BAD_FRAME);
+		walked(w, 4, STACK_END_BAD_CFA);
 	}
 	/* Frames that touch are frames. */
 	make_chain(w, 1);
@@ -178,7 +178,7 @@ static void goes_outwards_or_ends(void **state)
 	make_chain(w, 2);
 	set_frame(w, 1, frame_at(0), ret_addr(1));
 	unwind(w);
-	walked(w, 2, STACK_END_BAD_FRAME);
+	walked(w, 2, STACK_END_BAD_CFA);
 }
 
 /* Memory that is paged out, whichever frame it holds: what was walked is kept. */
@@ -219,10 +219,10 @@ static void return_addresses_in_the_kernel(void **state)
 	make_chain(w, 4);
 	set_frame(w, 2, frame_at(3), USER_END);
 	unwind(w);
-	walked(w, 2, STACK_END_BAD_FRAME);
+	walked(w, 2, STACK_END_BAD_CFA);
 	set_frame(w, 2, frame_at(3), UINT64_MAX);
 	unwind(w);
-	walked(w, 2, STACK_END_BAD_FRAME);
+	walked(w, 2, STACK_END_BAD_CFA);
 	set_frame(w, 2, frame_at(3), USER_END - 1); /* the last one that is not */
 	unwind(w);
 	assert_int_equal(w->end, STACK_END_ROOT);
@@ -307,7 +307,7 @@ static void any_memory(void **state)
 		w->regs.fp = STACK + (uint64_t)rand() % 512 * 8;
 		unwind(w);
 		assert_in_range(w->n, 1, USER_FRAMES_MAX);
-		assert_true(w->end == STACK_END_ROOT || w->end == STACK_END_BAD_FRAME ||
+		assert_true(w->end == STACK_END_ROOT || w->end == STACK_END_BAD_CFA ||
 			    w->end == STACK_END_UNREADABLE || w->end == STACK_END_DEPTH);
 	}
 }

@@ -265,7 +265,7 @@ static void what_has_no_code_has_a_word(void **state)
 		const char *name;
 	} cases[] = {
 	    {STACK_END_UNREADABLE, "[truncated: stack unreadable]"},
-	    {STACK_END_BAD_FRAME, "[truncated: no frame pointer]"},
+	    {STACK_END_BAD_CFA, "[truncated: bad CFA]"},
 	    {STACK_END_DEPTH, "[truncated: depth]"},
 	    {STACK_END_COMPAT, "[truncated: 32-bit process]"},
 	    {STACK_END_NO_REGS, "[truncated: no user registers]"},

@@ -204,7 +204,7 @@ static void the_suffix_of_deleted_files_goes(void **state)
 	struct scene *s = *state;
 	struct object *gone = made_object(s->self.objects, "/tmp/plugin.so (deleted)", 5);
 	struct made_sample sample =
-	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(0x1800), STACK_END_BAD_FRAME);
+	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(0x1800), STACK_END_BAD_CFA);
 	bool found = false;
 	profile *p;
 
@@ -231,7 +231,7 @@ static void mappings_that_are_gone(void **state)
 	count(s, 1, "p", &sample, 1);
 	assert_int_equal(mapset__new(&empty), 0);
 	s->self.process->maps = empty;
-	sample = made_sample(0, 1, "t", NO_FRAMES, NO_FRAMES, STACK_END_BAD_FRAME);
+	sample = made_sample(0, 1, "t", NO_FRAMES, NO_FRAMES, STACK_END_BAD_CFA);
 	count(s, 1, "p", &sample, 1);
 	prepare(s);
 	p = write_all(s, 1);
@@ -246,9 +246,9 @@ static void mappings_that_are_gone(void **state)
 static void truncated_stacks(void **state)
 {
 	struct made_sample cut =
-	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(self_pc()), STACK_END_BAD_FRAME);
+	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(self_pc()), STACK_END_BAD_CFA);
 	struct made_sample rooted =
-	    made_sample(0, 2, "t", NO_FRAMES, FRAMES(self_pc(), self_root()), STACK_END_BAD_FRAME);
+	    made_sample(0, 2, "t", NO_FRAMES, FRAMES(self_pc(), self_root()), STACK_END_BAD_CFA);
 	struct scene *s = *state;
 	const profile_location *end;
 	profile *p;
@@ -260,7 +260,7 @@ static void truncated_stacks(void **state)
 	assert_int_equal(p->n_sample, 2);
 	assert_int_equal(p->sample[0]->n_location_id, 2);
 	end = profile_location_of(p, p->sample[0], 1);
-	assert_string_equal(profile_name(p, p->sample[0], 1, 0), "[truncated: no frame pointer]");
+	assert_string_equal(profile_name(p, p->sample[0], 1, 0), "[truncated: bad CFA]");
 	assert_int_equal(end->mapping_id, 0);
 	assert_int_equal(end->address, 0);
 	assert_int_equal(p->sample[1]->n_location_id, 2);

@@ -181,7 +181,7 @@ static void no_frames_at_all(void **state)
 /* Why a stack is not whole stands where the missing callers would. */
 static void truncated_stacks_say_so_at_the_root(void **state)
 {
-	static const enum stack_end ends[] = {STACK_END_UNREADABLE, STACK_END_BAD_FRAME,
+	static const enum stack_end ends[] = {STACK_END_UNREADABLE, STACK_END_BAD_CFA,
 					      STACK_END_DEPTH, STACK_END_COMPAT, STACK_END_NO_REGS};
 	struct scene *s = *state;
 	const struct window_frame *f[8];

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/unwind_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/hash.h"
+#include "base/hindex.h"
+#include "base/util.h"
+
+#define FUNCTIONS_MAX (4u << 20)
+#define ROWS_MAX (32u << 20)
+#define RULES_MAX 65536u
+
+/* Functions that may hold one address; real files have at most two. */
+#define ACTIVE_MAX 16
+
+/* Linkers align functions to 16 bytes: what lies between two is padding and needs no row. */
+#define PADDING_MAX 16
+
+/* Rows of a bucket on average, at least: fewer would spend more on the directory than on rows. */
+#define ROWS_PER_BUCKET 4
+
+struct function {
+	uint64_t start, end;
+	uint32_t first_row, n_rows;
+	uint32_t number; /* in the order of unwind_table__begin() */
+	uint8_t source;
+};
+
+struct row {
+	uint32_t delta; /* from the function's start */
+	uint16_t rule;
+};
+
+struct unwind_table {
+	struct function *functions;
+	struct row *rows;
+	struct unwind_rule *rules; /* 0 = the rule of code that no source knows */
+	size_t n_functions, n_rows, n_rules;
+	size_t cap_functions, cap_rows, cap_rules;
+	struct hindex rule_index;
+	bool sorted;  /* functions are in the order of by_start() */
+	bool dropped; /* the function begun last does not count */
+	struct unwind_table_stats stats;
+};
+
+DEFINE_CLEANUP(struct unwind_table *, unwind_table__free);
+
+static int intern_rule(struct unwind_table *t, const struct unwind_rule *rule, uint16_t *ret)
+{
+	uint64_t words[2], hash;
+	struct hindex_iter it;
+	uint32_t i;
+	int r;
+
+	memcpy(words, rule, sizeof(words));
+	hash = hash_mix(words[0], words[1]);
+	for (it = hindex__find(&t->rule_index, hash); hindex_iter__next(&it, &i);) {
+		if (!memcmp(&t->rules[i], rule, sizeof(*rule))) {
+			*ret = (uint16_t)i;
+			return 0;
+		}
+	}
+	if (t->n_rules >= RULES_MAX) {
+		t->stats.n_dropped++;
+		*ret = 0;
+		return 0;
+	}
+	r = array_reserve(&t->rules, &t->cap_rules, t->n_rules + 1, sizeof(*t->rules));
+	if (r == 0)
+		r = hindex__add(&t->rule_index, hash, (uint32_t)t->n_rules);
+	if (r < 0)
+		return r;
+	t->rules[t->n_rules] = *rule;
+	*ret = (uint16_t)t->n_rules++;
+	return 0;
+}
+
+int unwind_table__new(struct unwind_table **ret)
+{
+	static const struct unwind_rule unknown = {.cfa = UNWIND_CFA_FRAME,
+						   .flags = UNWIND_FLAG_GUESSED};
+	_cleanup_(unwind_table__freep) struct unwind_table *t = calloc(1, sizeof(*t));
+	uint16_t rule;
+	int r = t ? intern_rule(t, &unknown, &rule) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(t);
+	return 0;
+}
+
+struct unwind_table *unwind_table__free(struct unwind_table *t)
+{
+	if (!t)
+		return NULL;
+	hindex__fini(&t->rule_index);
+	free(t->functions);
+	free(t->rows);
+	free(t->rules);
+	free(t);
+	return NULL;
+}
+
+struct unwind_table_stats *unwind_table__stats(struct unwind_table *t)
+{
+	return &t->stats;
+}
+
+int unwind_table__begin(struct unwind_table *t, enum unwind_source source, uint64_t start,
+			uint64_t end)
+{
+	int r;
+
+	t->dropped = start >= end || end - start > UINT32_MAX || t->n_functions >= FUNCTIONS_MAX;
+	if (t->dropped) {
+		t->stats.n_dropped++;
+		return 0;
+	}
+	r = array_reserve(&t->functions, &t->cap_functions, t->n_functions + 1,
+			  sizeof(*t->functions));
+	if (r < 0)
+		return r;
+	t->functions[t->n_functions] = (struct function){
+	    .start = start,
+	    .end = end,
+	    .first_row = (uint32_t)t->n_rows,
+	    .number = (uint32_t)t->n_functions,
+	    .source = (uint8_t)source,
+	};
+	t->n_functions++;
+	t->sorted = false;
+	t->stats.n_functions[source]++;
+	return 0;
+}
+
+int unwind_table__row(struct unwind_table *t, uint64_t vaddr, const struct unwind_rule *rule)
+{
+	struct function *f;
+	struct row *last;
+	uint16_t number;
+	uint32_t delta;
+	int r;
+
+	if (t->dropped)
+		return 0;
+	assert(t->n_functions > 0 && !t->sorted);
+	f = &t->functions[t->n_functions - 1];
+	if (vaddr < f->start || vaddr >= f->end)
+		return 0;
+	if (t->n_rows >= ROWS_MAX) {
+		t->stats.n_dropped++;
+		return 0;
+	}
+	delta = (uint32_t)(vaddr - f->start);
+	r = intern_rule(t, rule, &number);
+	if (r < 0)
+		return r;
+	last = f->n_rows ? &t->rows[t->n_rows - 1] : NULL;
+	if (last && last->delta >= delta) {
+		/* Descending rows would break the search: the later word counts. */
+		last->rule = number;
+		return 0;
+	}
+	if (last && last->rule == number)
+		return 0;
+	r = array_reserve(&t->rows, &t->cap_rows, t->n_rows + 1, sizeof(*t->rows));
+	if (r < 0)
+		return r;
+	t->rows[t->n_rows++] = (struct row){.delta = delta, .rule = number};
+	f->n_rows++;
+	return 0;
+}
+
+void unwind_table__abandon(struct unwind_table *t)
+{
+	t->stats.n_bad++;
+	if (t->dropped)
+		return;
+	assert(t->n_functions > 0 && !t->sorted);
+	t->n_functions--;
+	t->stats.n_functions[t->functions[t->n_functions].source]--;
+	t->n_rows -= t->functions[t->n_functions].n_rows;
+	t->dropped = true;
+}
+
+static int by_start(const void *pa, const void *pb)
+{
+	const struct function *a = pa, *b = pb;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return a->number < b->number ? -1 : a->number > b->number;
+}
+
+static void sort_functions(struct unwind_table *t)
+{
+	if (!t->sorted && t->n_functions)
+		qsort(t->functions, t->n_functions, sizeof(*t->functions), by_start);
+	t->sorted = true;
+	t->dropped = true; /* no row belongs to a function any more */
+}
+
+int unwind_table__each_gap(struct unwind_table *t, uint64_t start, uint64_t end, unwind_gap_fn fn,
+			   void *ctx)
+{
+	uint64_t pos = start;
+	int r = 0;
+
+	sort_functions(t);
+	for (size_t i = 0; i < t->n_functions && pos < end && r >= 0; i++) {
+		const struct function *f = &t->functions[i];
+
+		if (f->start > pos)
+			r = fn(ctx, pos, MIN(f->start, end));
+		pos = MAX(pos, f->end);
+	}
+	if (r >= 0 && pos < end)
+		r = fn(ctx, pos, end);
+	return MIN(r, 0);
+}
+
+/* ---- layout ---------------------------------------------------------------------------------- */
+
+struct layout {
+	struct unwind_table *t;
+	uint32_t *rows; /* struct unwind_row words */
+	uint64_t *offs; /* of the rows, whole */
+	size_t n, cap_rows, cap_offs;
+	/* Of the segment at work: file offset - vaddr. */
+	uint64_t delta;
+	const struct function *active[ACTIVE_MAX];
+	size_t n_active;
+};
+
+static int emit(struct layout *l, uint64_t off, uint16_t rule)
+{
+	int r;
+
+	if (l->n && l->offs[l->n - 1] == off)
+		l->n--;
+	if (l->n && l->rows[l->n - 1] >> 16 == rule)
+		return 0;
+	r = array_reserve(&l->rows, &l->cap_rows, l->n + 1, sizeof(*l->rows));
+	if (r == 0)
+		r = array_reserve(&l->offs, &l->cap_offs, l->n + 1, sizeof(*l->offs));
+	if (r < 0)
+		return r;
+	l->rows[l->n] = unwind_row(off, rule);
+	l->offs[l->n++] = off;
+	return 0;
+}
+
+/* Which of the active functions counts. */
+static const struct function *winner(const struct layout *l)
+{
+	const struct function *best = NULL;
+
+	for (size_t i = 0; i < l->n_active; i++) {
+		const struct function *f = l->active[i];
+
+		if (!best || f->source < best->source ||
+		    (f->source == best->source && by_start(best, f) < 0))
+			best = f;
+	}
+	return best;
+}
+
+/* The rows of F that hold in [START, END). */
+static int emit_function(struct layout *l, const struct function *f, uint64_t start, uint64_t end)
+{
+	const struct row *rows = &l->t->rows[f->first_row];
+	size_t lo = 0, hi = f->n_rows;
+	int r;
+
+	/* The last row at or before START. */
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->start + rows[mid].delta <= start)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	r = emit(l, start + l->delta, lo ? rows[lo - 1].rule : 0);
+	for (; lo < f->n_rows && f->start + rows[lo].delta < end && r == 0; lo++)
+		r = emit(l, f->start + rows[lo].delta + l->delta, rows[lo].rule);
+	return r;
+}
+
+/* Removes from the active functions those that end at or before POS; tells where the next ends. */
+static uint64_t expire(struct layout *l, uint64_t pos)
+{
+	uint64_t next = UINT64_MAX;
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n_active; i++) {
+		if (l->active[i]->end <= pos)
+			continue;
+		next = MIN(next, l->active[i]->end);
+		l->active[n++] = l->active[i];
+	}
+	l->n_active = n;
+	return next;
+}
+
+static size_t first_function_from(const struct unwind_table *t, uint64_t vaddr)
+{
+	size_t lo = 0, hi = t->n_functions;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->functions[mid].start < vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* Goes over [START, END) of one segment, from one start or end of a function to the next. */
+static int emit_range(struct layout *l, uint64_t start, uint64_t end)
+{
+	const struct unwind_table *t = l->t;
+	size_t next = first_function_from(t, start);
+	uint64_t pos = start;
+	int r = 0;
+
+	l->n_active = 0;
+	while (pos < end && r == 0) {
+		uint64_t until;
+
+		for (; next < t->n_functions && t->functions[next].start <= pos; next++) {
+			expire(l, pos);
+			if (l->n_active < ACTIVE_MAX)
+				l->active[l->n_active++] = &t->functions[next];
+			else
+				l->t->stats.n_dropped++;
+		}
+		until = MIN(expire(l, pos), end);
+		if (next < t->n_functions)
+			until = MIN(until, t->functions[next].start);
+		if (l->n_active)
+			r = emit_function(l, winner(l), pos, until);
+		else if (pos == start || until - pos >= PADDING_MAX || until == end)
+			r = emit(l, pos + l->delta, 0);
+		pos = until;
+	}
+	return r;
+}
+
+static int by_offset(const void *pa, const void *pb)
+{
+	const struct elf_segment *a = pa, *b = pb;
+
+	return a->off < b->off ? -1 : a->off > b->off;
+}
+
+static int emit_segments(struct layout *l, const struct elf_file *file, uint64_t *ret_end)
+{
+	size_t n;
+	const struct elf_segment *given = elf_file__code(file, &n);
+	cleanup_free struct elf_segment *segments = malloc(n * sizeof(*segments) + 1);
+	uint64_t done = 0; /* file offset up to which there are rows */
+	int r = 0;
+
+	if (!segments)
+		return -ENOMEM;
+	if (n == 0)
+		return -ENOEXEC;
+	memcpy(segments, given, n * sizeof(*segments));
+	qsort(segments, n, sizeof(*segments), by_offset);
+	for (size_t i = 0; i < n && r == 0; i++) {
+		uint64_t skip = done > segments[i].off ? done - segments[i].off : 0;
+
+		if (skip >= segments[i].n_bytes)
+			continue;
+		l->delta = segments[i].off - segments[i].vaddr;
+		done = segments[i].off + segments[i].n_bytes;
+		r = emit_range(l, segments[i].vaddr + skip,
+			       segments[i].vaddr + segments[i].n_bytes);
+		if (r == 0)
+			r = emit(l, done, 0);
+	}
+	*ret_end = done;
+	return r;
+}
+
+static uint32_t lines_of(uint64_t n, uint32_t per_line)
+{
+	return (uint32_t)((n + per_line - 1) / per_line);
+}
+
+/* Chooses the size of the buckets and where everything lies. */
+static int plan(const struct layout *l, uint64_t end, struct unwind_table_head *head)
+{
+	uint64_t range, n_lines;
+
+	*head = (struct unwind_table_head){
+	    .start = l->offs[0] & ~(uint64_t)0xffff,
+	    .shift = UNWIND_SHIFT_MIN,
+	    .n_rows = (uint32_t)l->n,
+	    .n_rules = (uint32_t)l->t->n_rules,
+	};
+	range = end - head->start;
+	while (head->shift < UNWIND_SHIFT_MAX && range >> head->shift > l->n / ROWS_PER_BUCKET)
+		head->shift++;
+	if (range >> head->shift >= (uint64_t)UNWIND_TABLE_LINES_MAX * UNWIND_LINE_WORDS)
+		return -EFBIG;
+	head->n_buckets = (uint32_t)((range + (1u << head->shift) - 1) >> head->shift);
+	head->dir_line = 1;
+	head->row_line = head->dir_line + lines_of(head->n_buckets + 1ull, UNWIND_LINE_WORDS);
+	head->rule_line = head->row_line + lines_of(head->n_rows, UNWIND_LINE_WORDS);
+	n_lines = head->rule_line + lines_of(head->n_rules, UNWIND_RULES_PER_LINE);
+	if (n_lines > UNWIND_TABLE_LINES_MAX)
+		return -EFBIG;
+	head->n_lines = (uint32_t)n_lines;
+	return 0;
+}
+
+static void fill(const struct layout *l, const struct unwind_table_head *head,
+		 struct unwind_line *lines)
+{
+	uint32_t *dir = lines[head->dir_line].w;
+	size_t row = 0;
+
+	memcpy(lines, head, sizeof(*head));
+	memcpy(&lines[head->row_line], l->rows, l->n * sizeof(*l->rows));
+	memcpy(&lines[head->rule_line], l->t->rules, l->t->n_rules * sizeof(*l->t->rules));
+	for (uint64_t b = 0; b <= head->n_buckets; b++) {
+		uint64_t from = head->start + (b << head->shift);
+
+		while (row < l->n && l->offs[row] < from)
+			row++;
+		dir[b] = (uint32_t)row;
+	}
+}
+
+static int lay_out(struct layout *l, const struct elf_file *file, struct unwind_line **ret,
+		   size_t *ret_n)
+{
+	struct unwind_table_head head;
+	struct unwind_line *lines;
+	uint64_t end;
+	int r;
+
+	sort_functions(l->t);
+	/* Row 0 lies at the start of the first bucket, so that a search always finds one. */
+	r = emit_segments(l, file, &end);
+	if (r < 0)
+		return r;
+	l->rows[0] &= 0xffff0000;
+	l->offs[0] &= ~(uint64_t)0xffff;
+	r = plan(l, end, &head);
+	if (r < 0)
+		return r;
+	lines = calloc(head.n_lines, sizeof(*lines));
+	if (!lines)
+		return -ENOMEM;
+	fill(l, &head, lines);
+	*ret = lines;
+	*ret_n = head.n_lines;
+	return 0;
+}
+
+int unwind_table__layout(struct unwind_table *t, const struct elf_file *file,
+			 struct unwind_line **ret, size_t *ret_n)
+{
+	struct layout l = {.t = t};
+	int r = lay_out(&l, file, ret, ret_n);
+
+	free(l.rows);
+	free(l.offs);
+	return r;
+}
