@@ -105,6 +105,9 @@ $(O)/%.o: %.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D); $(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# Where bpf/helpers.bpf.h finds the stand-ins for the kernel's helpers.
+$(O)/daemon/collector/unwinder.o: CPPFLAGS += -Idaemon/collector
+
 # Generated code is not ours to warn about.
 $(O)/gen/%.o: $(O)/gen/%.c
 	$(call say,CC,$@)

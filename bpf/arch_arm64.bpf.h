@@ -7,17 +7,69 @@
 #include <asm/ptrace.h>
 
 #include "bpf/cprofd_abi.h"
+#include "bpf/helpers.bpf.h"
 
 typedef struct user_pt_regs arch_regs;
 
 #define ARCH_REGS_IP(r) ((r)->pc)
-#define ARCH_REGS_SP(r) ((r)->sp)
-#define ARCH_REGS_FP(r) ((r)->regs[29])
 /* PSTATE.M (Arm ARM, C5.2.18): EL0 in AArch64 is 0, in AArch32 bit 4 is set. */
 #define ARCH_REGS_USER(r) (((r)->pstate & 0xf) == 0)
 #define ARCH_REGS_COMPAT(r) (((r)->pstate & 0x10) != 0)
 
 /* Addresses from here on are not user space (52 bits at most). */
 #define ARCH_USER_END (1ULL << 52)
+
+/* By DWARF numbers (AArch64 DWARF 4.1). */
+#define ARCH_FP 29
+#define ARCH_SP 31
+#define ARCH_N_REGS 32
+#define ARCH_SAVED UNWIND_SAVED_AARCH64
+/* Registers that a callee keeps: x19 .. x29; x30 until it calls. */
+#define ARCH_KEPT_MASK 0x7ff80000u
+
+static inline void arch_regs_to_unwind(const arch_regs *from, struct unwind_regs *to)
+{
+	to->ip = from->pc;
+	to->sp = from->sp;
+	for (unsigned i = 0; i < 31; i++)
+		to->r[i] = from->regs[i];
+	to->r[ARCH_SP] = from->sp;
+	to->valid = 0xffffffff;
+	to->exact = 1;
+}
+
+/*
+ * struct rt_sigframe of arch/arm64/kernel/signal.c: a siginfo of 128 bytes, then a ucontext whose
+ * struct sigcontext begins at its byte 176 with the fault address.
+ */
+struct arch_sigcontext {
+	abi_u64 regs[31];
+	abi_u64 sp, pc;
+};
+#define ARCH_SIGCONTEXT_OFF (128 + 176 + 8)
+
+static inline void arch_sigcontext_to_unwind(const struct arch_sigcontext *from,
+					     struct unwind_regs *to)
+{
+	to->ip = from->pc;
+	to->sp = from->sp;
+	for (unsigned i = 0; i < 31; i++)
+		to->r[i] = from->regs[i];
+	to->r[ARCH_SP] = from->sp;
+	to->valid = 0xffffffff;
+	to->exact = 1;
+}
+
+/* The bytes before a return address that arch_follows_call() looks at. */
+#define ARCH_CALL_BYTES 8
+
+/* Whether BYTES, those before an address, end in BL, BLR or BLRA* (Arm ARM, C4.1.94). */
+static inline bool arch_follows_call(const abi_u8 bytes[ARCH_CALL_BYTES])
+{
+	abi_u32 insn = (abi_u32)bytes[4] | (abi_u32)bytes[5] << 8 | (abi_u32)bytes[6] << 16 |
+		       (abi_u32)bytes[7] << 24;
+
+	return insn >> 26 == 0x25 || (insn & 0xfefff000) == 0xd63f0000;
+}
 
 #endif

@@ -40,6 +40,7 @@ typedef int32_t abi_s32;
 
 /* Why the user part of a stack ends where it does. */
 enum stack_end {
+	STACK_END_NOT, /* the walk goes on; in a record without user frames: nothing to say */
 	/* Whole: there is nothing outside of the last frame. */
 	STACK_END_ROOT,	   /* the outermost caller was reached */
 	STACK_END_NO_USER, /* there is no user part: a kernel thread */
@@ -106,7 +107,8 @@ struct sample_record {
 	abi_u16 n_kernel;
 	abi_u16 n_user;
 	abi_u8 user_end; /* enum stack_end */
-	abi_u8 reserved[3];
+	abi_u8 in_exec;	 /* 1: within exec, where the user registers may be the old program's */
+	abi_u8 reserved[2];
 	char comm[COMM_SIZE]; /* of the thread */
 };
 
@@ -122,14 +124,20 @@ struct cpu_counters {
 	abi_u64 idle;
 	abi_u64 filtered;
 	abi_u64 lost[LOST_MAX];
-	abi_u64 reserved[16 - 3 - LOST_MAX];
+	/* Of the rule cache, for the bench. */
+	abi_u64 cache_hits;
+	abi_u64 cache_misses;
+	abi_u64 reserved[16 - 5 - LOST_MAX];
 };
 
 enum filter_mode {
 	FILTER_NONE,	/* every process */
 	FILTER_TARGETS, /* thread groups in the map `targets` */
-	FILTER_TREE,	/* descendants of knobs.tree_tgid, less the helper */
+	FILTER_TREE,	/* descendants of knobs.tree_tgid, less the helpers */
 };
+
+/* Processes of ours that FILTER_TREE leaves out. */
+#define SAMPLER_HELPERS_MAX 2
 
 /* Fixed before the program is loaded, so that the verifier drops the branches that are off. */
 struct sampler_knobs {
@@ -229,7 +237,8 @@ struct unwind_table_head {
 	abi_u32 n_rules;		       /* 1 .. 65,536 */
 	abi_u32 dir_line, row_line, rule_line; /* relative to the head's line */
 	abi_u32 n_lines;		       /* all, the head's included */
-	abi_u32 reserved[6];
+	abi_u32 all_regs; /* 1: some rule needs more callee-saved registers than the frame pointer */
+	abi_u32 reserved[5];
 };
 
 #define UNWIND_SHIFT_MIN 8
@@ -260,8 +269,9 @@ struct unwind_mapping {
 struct unwind_space_head {
 	abi_u32 generation; /* no two lists have ever had the same; never 0 */
 	abi_u32 n_mappings;
-	abi_u32 n_lines; /* all, the head's included */
-	abi_u32 reserved[13];
+	abi_u32 n_lines;  /* all, the head's included */
+	abi_u32 all_regs; /* 1: a table of this space has all_regs */
+	abi_u32 reserved[12];
 };
 
 /*
@@ -275,18 +285,20 @@ struct unwind_process {
 	abi_u32 space; /* line of its struct unwind_space_head */
 };
 #define UNWIND_PROCESSES_PER_LINE 4
+#define UNWIND_PROCESS_LINES 4096 /* 16,384 processes in 256 KiB */
 
 static inline abi_u32 unwind_process_start(abi_u64 start_ns)
 {
 	return (abi_u32)(start_ns >> 8);
 }
 
-/* N_LINES is a power of two. Fibonacci hashing (Knuth, TAOCP 6.4). */
-static inline abi_u32 unwind_process_line(abi_u32 tgid, abi_u32 n_lines)
+/* Fibonacci hashing (Knuth, TAOCP 6.4). */
+static inline abi_u32 unwind_process_line(abi_u32 tgid)
 {
-	return (tgid * 2654435769u >> 7) & (n_lines - 1);
+	return (tgid * 2654435769u >> 7) & (UNWIND_PROCESS_LINES - 1);
 }
 
+_Static_assert((UNWIND_PROCESS_LINES & (UNWIND_PROCESS_LINES - 1)) == 0, "a power of two");
 _Static_assert(sizeof(struct unwind_regs) == 280, "registers");
 _Static_assert(sizeof(struct unwind_rule) == 16, "four rules a line");
 _Static_assert(sizeof(struct unwind_line) == 64, "a cache line");

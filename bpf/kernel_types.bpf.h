@@ -15,6 +15,8 @@ struct task_struct {
 	unsigned int flags; /* PF_KTHREAD */
 	int pid;
 	int tgid;
+	void *mm; /* NULL once exit has given it up */
+	unsigned int in_execve : 1;
 	struct task_struct *real_parent;
 	struct task_struct *group_leader;
 	__u32 self_exec_id;   /* grows with each exec; a child starts with its parent's */

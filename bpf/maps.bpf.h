@@ -6,10 +6,16 @@
 
 #include "bpf/cprofd_abi.h"
 #include "bpf/helpers.bpf.h"
+#include "bpf/unwind_state.bpf.h"
+
+/* What may follow a sample's header: frames, then registers and stack for user space to go on. */
+#define SAMPLE_WORDS_MAX                                                                           \
+	(SAMPLE_FRAMES_MAX + sizeof(struct unwind_regs) / 8 + STACK_COPY_MAX / 8)
 
 struct sample_scratch {
 	struct sample_record record;
-	abi_u64 frames[SAMPLE_FRAMES_MAX];
+	abi_u64 words[SAMPLE_WORDS_MAX];
+	struct unwind_walk walk;
 };
 
 /*
@@ -26,7 +32,7 @@ struct {
 
 /*
  * scratch: where a sample is put together, since it is larger than a BPF stack. Written and read by
- * the program only. Key: 0. 9 KiB a CPU.
+ * the program only. Key: 0. 28 KiB a CPU.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
@@ -63,5 +69,55 @@ struct {
 	__type(key, abi_u32);
 	__type(value, abi_u8);
 } targets SEC(".maps");
+
+/*
+ * unwind_memory: lists of mappings and unwind tables, in lines; see cprofd_abi.h. Writer the
+ * collector through a shared mapping, reader the program. Key: number of the line; line 0 is unused.
+ * Size: the byte budget (set at load).
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1);
+	__type(key, abi_u32);
+	__type(value, struct unwind_line);
+} unwind_memory SEC(".maps");
+
+static __always_inline const struct unwind_line *unwind_line(abi_u32 i)
+{
+	return bpf_map_lookup_elem(&unwind_memory, &i);
+}
+
+/*
+ * unwind_processes: the spaces of the processes that have been sampled. Writer and reader as
+ * unwind_memory. Key: unwind_process_line(). Full line: the process that came last has no entry, and
+ * its samples are walked in user space.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, UNWIND_PROCESS_LINES);
+	__type(key, abi_u32);
+	__type(value, struct unwind_line);
+} unwind_processes SEC(".maps");
+
+static __always_inline const struct unwind_process *process_line(abi_u32 tgid)
+{
+	abi_u32 i = unwind_process_line(tgid);
+
+	return bpf_map_lookup_elem(&unwind_processes, &i);
+}
+
+/*
+ * unwind_caches: the rules that a CPU has found last. Written and read by that CPU's program only.
+ * Key: CPU number. Size: possible CPUs (set at load). Each entry tells which address of which space
+ * it is for, so nothing ever needs to be emptied.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, abi_u32);
+	__type(value, struct unwind_cache);
+} unwind_caches SEC(".maps");
 
 #endif

@@ -15,22 +15,14 @@
 #include "bpf/cprofd_abi.h"
 #include "bpf/kernel_types.bpf.h"
 #include "bpf/maps.bpf.h"
-#include "bpf/unwind_fp.bpf.h"
-#if defined(__TARGET_ARCH_x86)
-#include "bpf/arch_x86.bpf.h"
-#elif defined(__TARGET_ARCH_arm64)
-#include "bpf/arch_arm64.bpf.h"
-#else
-#error "this CPU has no arch_*.bpf.h"
-#endif
-
+#include "bpf/unwind.bpf.h"
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 const volatile struct sampler_knobs knobs = {0};
 
-/* The symbolizer's tgid, left out of FILTER_TREE; the collector stores it when it starts a new
+/* The symbolizers' tgids, left out of FILTER_TREE; the collector stores one when it starts a new
  * one. */
-volatile abi_u32 helper_tgid = 0;
+volatile abi_u32 helper_tgids[SAMPLER_HELPERS_MAX] = {0};
 
 /* Ancestors that FILTER_TREE looks at; a process tree deeper than this is taken as foreign. */
 #define ANCESTORS_MAX 64
@@ -39,7 +31,7 @@ static __always_inline bool in_tree(struct task_struct *task)
 {
 	abi_u32 tgid = (abi_u32)BPF_CORE_READ(task, tgid);
 
-	if (tgid == knobs.tree_tgid || tgid == helper_tgid)
+	if (tgid == knobs.tree_tgid || tgid == helper_tgids[0] || tgid == helper_tgids[1])
 		return false;
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		task = BPF_CORE_READ(task, real_parent);
@@ -87,7 +79,7 @@ static __always_inline void take_user_legacy(void *ctx, struct sample_scratch *s
 	/* verifier: a bound on the offset of the part still free (5.10). */
 	if (n > KERNEL_FRAMES_MAX)
 		return;
-	bytes = bpf_get_stack(ctx, &s->frames[n], KERNEL_FRAMES_MAX * sizeof(abi_u64),
+	bytes = bpf_get_stack(ctx, &s->words[n], KERNEL_FRAMES_MAX * sizeof(abi_u64),
 			      BPF_F_USER_STACK);
 	s->record.user_end = STACK_END_UNREADABLE;
 	if (bytes > 0)
@@ -96,38 +88,87 @@ static __always_inline void take_user_legacy(void *ctx, struct sample_scratch *s
 		s->record.user_end = STACK_END_DEPTH;
 }
 
-static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct task_struct *task,
-				      struct sample_scratch *s)
+/* Starts a walk at the registers USER. */
+static __always_inline void begin_walk(struct unwind_walk *w, const arch_regs *user,
+				       const struct sample_record *record)
 {
-	struct user_regs regs;
+	const struct unwind_space_head *head;
+
+	arch_regs_to_unwind(user, &w->regs);
+	w->window.n_bytes = 0;
+	w->space = find_space(record->tgid, record->exec_id, record->start_ns);
+	head = (const void *)unwind_line(w->space);
+	w->generation = head ? head->generation : 0;
+	w->all_regs = head ? head->all_regs : 0;
+	w->n = record->n_kernel;
+	w->max = record->n_kernel + USER_FRAMES_MAX;
+	w->n_switches = w->n_hits = w->n_misses = 0;
+	w->end = STACK_END_NOT;
+}
+
+static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct task_struct *task,
+				      struct sample_scratch *s, struct cpu_counters *count)
+{
+	struct walk_context walk = {.walk = &s->walk, .frames = s->words};
+	abi_u32 n = s->record.n_kernel, cpu = s->record.cpu;
 	arch_regs user;
 
-	s->record.n_user = 0;
 	s->record.user_end = STACK_END_NO_USER;
 	if (BPF_CORE_READ(task, flags) & PF_KTHREAD)
+		return;
+	s->record.user_end = STACK_END_NO_MM;
+	if (!BPF_CORE_READ(task, mm))
 		return;
 	if (!knobs.own_unwinder) {
 		take_user_legacy(ctx, s);
 		return;
 	}
 	s->record.user_end = STACK_END_NO_REGS;
-	if (!read_user_regs((const arch_regs *)&ctx->regs, &user))
+	if (!read_user_regs((const arch_regs *)&ctx->regs, &user) || n >= SAMPLE_FRAMES_MAX)
 		return;
-	regs.ip = ARCH_REGS_IP(&user);
-	regs.sp = ARCH_REGS_SP(&user);
-	regs.fp = ARCH_REGS_FP(&user);
-	regs.end = ARCH_USER_END;
+	s->words[n] = ARCH_REGS_IP(&user);
+	s->record.n_user = 1;
 	if (ARCH_REGS_COMPAT(&user)) {
-		abi_u32 n = s->record.n_kernel;
-
-		if (n < SAMPLE_FRAMES_MAX)
-			s->frames[n] = regs.ip;
-		s->record.n_user = 1;
 		s->record.user_end = STACK_END_COMPAT;
 		return;
 	}
-	s->record.n_user =
-	    (abi_u16)unwind_user(&regs, s->frames, s->record.n_kernel, &s->record.user_end);
+	begin_walk(&s->walk, &user, &s->record);
+	s->walk.n = n + 1;
+	walk.cache = bpf_map_lookup_elem(&unwind_caches, &cpu);
+	walk_user(&walk);
+	count->cache_hits += s->walk.n_hits;
+	count->cache_misses += s->walk.n_misses;
+	s->record.n_user = (abi_u16)(s->walk.n - n);
+	s->record.user_end = (abi_u8)s->walk.end;
+}
+
+/*
+ * Adds what user space needs to go on: the registers of the last frame, and the stack from there,
+ * page by page as far as it is in memory, ROOM bytes of it at most.
+ */
+static __always_inline void take_rest(struct sample_scratch *s, abi_u32 room)
+{
+	abi_u32 n = s->record.n_kernel + s->record.n_user, n_bytes = 0;
+	abi_u64 sp = s->walk.regs.sp;
+
+	if (n > SAMPLE_FRAMES_MAX)
+		return;
+	__builtin_memcpy(&s->words[n], &s->walk.regs, sizeof(s->walk.regs));
+	n += sizeof(s->walk.regs) / sizeof(abi_u64);
+	for (abi_u32 i = 0; i <= STACK_COPY_MAX / USER_PAGE && n_bytes < room; i++) {
+		abi_u32 part = USER_PAGE - ((sp + n_bytes) & (USER_PAGE - 1));
+
+		/* verifier: both bounds anew in each turn (6.1). */
+		if (n_bytes > STACK_COPY_MAX - USER_PAGE)
+			break;
+		if (part > USER_PAGE)
+			break;
+		if (bpf_probe_read_user((char *)&s->words[n] + n_bytes, part,
+					(void *)(long)(sp + n_bytes)))
+			break;
+		n_bytes += part;
+	}
+	s->record.stack_bytes = n_bytes & ~7u;
 }
 
 static __always_inline void take_kernel(struct bpf_perf_event_data *ctx, struct sample_scratch *s)
@@ -137,26 +178,38 @@ static __always_inline void take_kernel(struct bpf_perf_event_data *ctx, struct 
 	s->record.n_kernel = 0;
 	if (!knobs.kernel_stacks || ARCH_REGS_USER((const arch_regs *)&ctx->regs))
 		return;
-	bytes = bpf_get_stack(ctx, s->frames, KERNEL_FRAMES_MAX * sizeof(abi_u64), 0);
+	bytes = bpf_get_stack(ctx, s->words, KERNEL_FRAMES_MAX * sizeof(abi_u64), 0);
 	if (bytes > 0)
 		s->record.n_kernel = (abi_u16)(bytes / sizeof(abi_u64));
+}
+
+/* How much of a stack may go into a ring of which FILL bytes wait: less when the collector lags. */
+static __always_inline abi_u32 stack_room(abi_u64 fill)
+{
+	if (fill < 2 * (abi_u64)knobs.wake_bytes)
+		return STACK_COPY_MAX;
+	return fill < 3 * (abi_u64)knobs.wake_bytes ? USER_PAGE : 0;
 }
 
 /* Sends the record; wakes the collector only when this record takes the ring over its mark. */
 static __always_inline bool ship(struct sample_scratch *s, abi_u32 cpu)
 {
-	abi_u32 shard = cpu & knobs.ring_mask, n_frames;
+	abi_u32 shard = cpu & knobs.ring_mask;
 	abi_u64 size, fill, flags = BPF_RB_NO_WAKEUP;
 	void *ring = bpf_map_lookup_elem(&rings, &shard);
 
 	if (!ring)
 		return false;
-	n_frames = s->record.n_kernel + s->record.n_user;
-	/* verifier: the size of what is copied must be bounded by the map's value (5.10). */
-	if (n_frames > SAMPLE_FRAMES_MAX)
-		return false;
-	size = sizeof(s->record) + n_frames * sizeof(abi_u64);
 	fill = bpf_ringbuf_query(ring, BPF_RB_AVAIL_DATA);
+	size = ((abi_u64)s->record.n_kernel + s->record.n_user) * sizeof(abi_u64);
+	if (s->record.user_end == STACK_END_UNKNOWN) {
+		take_rest(s, stack_room(fill));
+		size += sizeof(s->walk.regs) + s->record.stack_bytes;
+	}
+	/* verifier: the size of what is copied must be bounded by the map's value (5.10). */
+	if (size > sizeof(s->words))
+		return false;
+	size += sizeof(s->record);
 	if (fill < knobs.wake_bytes && fill + size >= knobs.wake_bytes)
 		flags = BPF_RB_FORCE_WAKEUP;
 	return bpf_ringbuf_output(ring, s, size, flags) == 0;
@@ -193,10 +246,12 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	s->record.cpu = cpu;
 	s->record.seq = (abi_u32)count->kept;
 	s->record.exec_id = BPF_CORE_READ(task, self_exec_id);
+	s->record.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
 	s->record.stack_bytes = 0;
+	s->record.n_user = 0;
 	bpf_get_current_comm(s->record.comm, sizeof(s->record.comm));
 	take_kernel(ctx, s);
-	take_user(ctx, task, s);
+	take_user(ctx, task, s, count);
 	if (ship(s, cpu))
 		count->kept++;
 	else

@@ -25,6 +25,9 @@
 #define LIMIT_INFLATION_RATIO 64u
 #define LIMIT_INFLATION_SLACK (1ull << 20)
 
+/* .eh_frame or .debug_frame, inflated: browsers have 30 MiB. */
+#define LIMIT_CFI_BYTES_MAX (256ull << 20)
+
 /* vmlinux has 145,000 function symbols. */
 #define LIMIT_SYMBOL_TABLE_BYTES_MAX (256ull << 20)
 #define LIMIT_SYMBOLS_MAX (4u << 20)

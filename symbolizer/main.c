@@ -3,7 +3,7 @@
  * cprofd-symbolizer: the only code that reads bytes other people wrote.
  *
  * It serves the socket IPC_SYMBOLIZER_FD until that ends: questions and read-only descriptors come
- * in, names go out. It opens no file, follows no path, starts no program and keeps nothing between
+ * in, names and unwind tables go out. It opens no file, follows no path, starts no program and keeps nothing between
  * questions. A file that cannot be used is answered with MSG_FAILED; one that kills the process
  * costs that file only, since whoever asked starts another.
  */
@@ -18,6 +18,7 @@
 #include "daemon/ipc/frame.h"
 #include "daemon/ipc/messages.h"
 #include "symbolizer/symbolize.h"
+#include "symbolizer/unwind_file.h"
 
 static const char *const limit_names[LIMIT_MAX] = {
     [LIMIT_BYTES] = "section bytes",  [LIMIT_SYMBOLS] = "symbols",
@@ -84,6 +85,28 @@ static int answer_symbolize(const struct ipc_msg *msg, struct ipc_msg *ret)
 	return 0;
 }
 
+static int answer_unwind_table(const struct ipc_msg *msg, struct ipc_msg *ret)
+{
+	struct msg_unwind_table *table;
+	int r;
+
+	if (msg->n_fds != 1)
+		return -EINVAL;
+	table = calloc(1, sizeof(*table));
+	if (!table)
+		return -ENOMEM;
+	r = unwind_file_build(msg->fds[0], &ret->fds[0], table);
+	if (r < 0) {
+		free(table);
+		return r;
+	}
+	ret->type = MSG_UNWIND_TABLE_OK;
+	ret->payload = table;
+	ret->n_bytes = sizeof(*table);
+	ret->n_fds = 1;
+	return 0;
+}
+
 static int answer_failed(int error, struct ipc_msg *ret)
 {
 	struct msg_failed *failed = calloc(1, sizeof(*failed));
@@ -113,6 +136,9 @@ static int serve_one(int sock)
 		break;
 	case MSG_SYMBOLIZE:
 		r = answer_symbolize(&msg, &answer);
+		break;
+	case MSG_UNWIND_TABLE:
+		r = answer_unwind_table(&msg, &answer);
 		break;
 	default:
 		r = -EBADMSG;

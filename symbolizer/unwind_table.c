@@ -397,6 +397,24 @@ static uint32_t lines_of(uint64_t n, uint32_t per_line)
 	return (uint32_t)((n + per_line - 1) / per_line);
 }
 
+/* Whether a frame's address may hang on a register that only its callees keep. The frame pointer is
+ * always restored. */
+static bool needs_all_regs(const struct unwind_table *t)
+{
+	static const uint8_t kept[] = {3, 12, 13, 14, 15}; /* psABI 3.2.1: rbx, r12 .. r15 */
+
+	for (size_t i = 0; i < t->n_rules; i++) {
+		const struct unwind_rule *rule = &t->rules[i];
+
+		if (rule->cfa != UNWIND_CFA_REG && rule->cfa != UNWIND_CFA_DEREF)
+			continue;
+		for (size_t k = 0; k < ARRAY_SIZE(kept); k++)
+			if (rule->cfa_reg == kept[k])
+				return true;
+	}
+	return false;
+}
+
 /* Chooses the size of the buckets and where everything lies. */
 static int plan(const struct layout *l, uint64_t end, struct unwind_table_head *head)
 {
@@ -407,6 +425,7 @@ static int plan(const struct layout *l, uint64_t end, struct unwind_table_head *
 	    .shift = UNWIND_SHIFT_MIN,
 	    .n_rows = (uint32_t)l->n,
 	    .n_rules = (uint32_t)l->t->n_rules,
+	    .all_regs = needs_all_regs(l->t),
 	};
 	range = end - head->start;
 	while (head->shift < UNWIND_SHIFT_MAX && range >> head->shift > l->n / ROWS_PER_BUCKET)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,18 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 #include "daemon/collector/objects.h"
+#include "daemon/collector/pin.h"
 #include "daemon/collector/processes.h"
 #include "daemon/collector/sideband.h"
 #include "daemon/collector/timeline.h"
+#include "daemon/collector/unwinding.h"
 #include "daemon/collector/window.h"
-#include "daemon/opener/opener.h"
 
 /* A sample that was kept but is not here so long after its window's end will never come. */
 #define STRAGGLER_NS (2 * NSEC_PER_SEC)
+
+/* How long the end waits for tables that are still being made. */
+#define TABLES_NS (5 * NSEC_PER_SEC)
 
 /* Reading all of /proc takes time in which events may be lost again: not more often than this. */
 #define RESYNC_NS (5 * NSEC_PER_SEC)
@@ -30,6 +35,7 @@ struct collector {
 	struct timeline *timeline;
 	struct objects *objects;
 	struct processes *processes;
+	struct unwinding *unwinding;
 	struct finisher *finisher;
 
 	struct window *current;
@@ -46,11 +52,18 @@ struct collector {
 
 DEFINE_CLEANUP(struct collector *, collector__free);
 
-static void on_symbolizer_started(void *ctx, uint32_t tgid)
+static void on_namer_started(void *ctx, uint32_t tgid)
 {
 	struct collector *c = ctx;
 
-	sampler__set_helper(c->sampler, tgid);
+	sampler__set_helper(c->sampler, SAMPLER_HELPER_NAMES, tgid);
+}
+
+static void on_table_maker_started(void *ctx, uint32_t tgid)
+{
+	struct collector *c = ctx;
+
+	sampler__set_helper(c->sampler, SAMPLER_HELPER_TABLES, tgid);
 }
 
 static int new_parts(struct collector *c)
@@ -68,6 +81,9 @@ static int new_parts(struct collector *c)
 	return c->cut_seq && c->ticks ? 0 : -ENOMEM;
 }
 
+static int count_sample(void *ctx, struct window *w, const struct process *p,
+			const struct sample_record *s);
+
 static int open_sideband(struct collector *c, char *why, size_t why_size)
 {
 	unsigned n = sampler__n_cpus(c->sampler);
@@ -78,6 +94,21 @@ static int open_sideband(struct collector *c, char *why, size_t why_size)
 	for (unsigned i = 0; i < n; i++)
 		cpus[i] = sampler__cpu(c->sampler, i);
 	return sideband__new(&c->sideband, cpus, n, why, why_size);
+}
+
+static int start_helpers(struct collector *c, const struct finisher_options *finishing)
+{
+	const struct unwinding_options unwinding = {
+	    .sampler = c->sampler,
+	    .objects = c->objects,
+	    .symbolizer = finishing->symbolizer,
+	    .started = on_table_maker_started,
+	    .deliver = count_sample,
+	    .ctx = c,
+	};
+	int r = unwinding__new(&c->unwinding, &unwinding);
+
+	return r < 0 ? r : finisher__new(&c->finisher, finishing, on_namer_started, c);
 }
 
 int collector__new(struct collector **ret, const struct sampler_options *sampling,
@@ -96,7 +127,7 @@ int collector__new(struct collector **ret, const struct sampler_options *samplin
 		r = open_sideband(c, why, why_size);
 	if (r < 0)
 		return r;
-	r = finisher__new(&c->finisher, finishing, on_symbolizer_started, c);
+	r = start_helpers(c, finishing);
 	if (r < 0) {
 		snprintf(why, why_size, "starting %s: %s", finishing->symbolizer, strerror(-r));
 		return r;
@@ -110,6 +141,7 @@ struct collector *collector__free(struct collector *c)
 	if (!c)
 		return NULL;
 	finisher__free(c->finisher);
+	unwinding__free(c->unwinding);
 	window__free(c->current);
 	window__free(c->closing);
 	sampler__free(c->sampler);
@@ -149,41 +181,36 @@ void collector__forget_target(struct collector *c, uint32_t tgid)
 	sampler__forget_target(c->sampler, tgid);
 }
 
-size_t collector__fds(const struct collector *c, int fds[3])
+size_t collector__fds(const struct collector *c, int fds[COLLECTOR_FDS])
 {
 	fds[0] = sampler__fd(c->sampler);
 	fds[1] = sideband__fd(c->sideband);
 	fds[2] = finisher__fd(c->finisher);
-	return 3;
+	fds[3] = unwinding__fd(c->unwinding);
+	return COLLECTOR_FDS;
 }
 
 /* ---- samples and events ---------------------------------------------------------------------- */
 
-/* Pins the file of a mapping that a sample was just placed in, while its process is likely to
- * live. */
-static void pin_object(struct collector *c, const struct process *p, const struct mapping *m)
+/* Counts a sample whose stack is as whole as it gets. */
+static int count_sample(void *ctx, struct window *w, const struct process *p,
+			const struct sample_record *s)
 {
-	struct object *o = m->object;
-	struct opener_mapping wanted = {
-	    .tgid = p->tgid,
-	    .start_ns = p->start_ns,
-	    .start = m->start,
-	    .end = m->end,
-	    .path = o->id.path,
-	    .dev = o->id.dev,
-	    .ino = o->id.ino,
-	    .has_build_id = o->id.build_id.size > 0,
-	};
-	int fd;
+	struct collector *c = ctx;
+	size_t known = w->n_frames;
+	uint64_t now = 0;
+	int r = window__add(w, p, s);
 
-	if (o->kind != OBJECT_FILE || o->open == OBJECT_OPEN ||
-	    (o->open == OBJECT_ABSENT && o->absent_tgid == p->tgid))
-		return;
-	/* Without the file its frames have no names: said in the profile, and no reason to stop. */
-	o->open = OBJECT_ABSENT;
-	o->absent_tgid = p->tgid;
-	if (objects__may_open(c->objects) && opener_open_mapping(&wanted, &fd) == OPENER_OK)
-		objects__opened(c->objects, o, fd);
+	for (; r == 0 && known < w->n_frames; known++) {
+		const struct mapping *m = w->frames[known].mapping;
+
+		if (!m)
+			continue;
+		pin_object(c->objects, p, m);
+		if (m->object->unwind)
+			m->object->unwind->used_ns = now = now ? now : clock_ns(CLOCK_MONOTONIC);
+	}
+	return r;
 }
 
 static int on_sample(void *ctx, const struct sample_record *s)
@@ -191,7 +218,6 @@ static int on_sample(void *ctx, const struct sample_record *s)
 	struct collector *c = ctx;
 	struct window *w = c->current;
 	struct process *p;
-	size_t known;
 	int r;
 
 	if ((int32_t)(s->seq - c->cut_seq[s->cpu]) < 0) {
@@ -203,14 +229,8 @@ static int on_sample(void *ctx, const struct sample_record *s)
 			w->ticks.expected++;
 		}
 	}
-	known = w->n_frames;
 	r = processes__of_sample(c->processes, s, &p);
-	if (r == 0)
-		r = window__add(w, p, s);
-	for (; r == 0 && known < w->n_frames; known++)
-		if (w->frames[known].mapping)
-			pin_object(c, p, w->frames[known].mapping);
-	return r;
+	return r < 0 ? r : unwinding__add(c->unwinding, w, p, s);
 }
 
 static int on_event(void *ctx, const struct sideband_event *ev)
@@ -261,7 +281,7 @@ static int drain(struct collector *c, uint64_t until_ns)
 		r = processes__resync(c->processes, now);
 		c->resynced_ns = clock_ns(CLOCK_MONOTONIC);
 	}
-	return r;
+	return r < 0 ? r : unwinding__pump(c->unwinding, c->processes, now);
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -310,6 +330,9 @@ static int settle(struct collector *c, uint64_t now_ns)
 
 	if (!w || (w->n_samples < w->ticks.kept && now_ns < c->cut_ns + STRAGGLER_NS))
 		return 0;
+	r = unwinding__flush(c->unwinding, w);
+	if (r < 0)
+		return r;
 	if (w->n_samples < w->ticks.kept) {
 		w->ticks.missed += w->ticks.kept - w->n_samples;
 		w->ticks.kept = w->n_samples;
@@ -352,6 +375,21 @@ bool collector__rotate(struct collector *c, uint64_t start_ns, int *ret_error)
 	return *ret_error == 0;
 }
 
+/* Waits for the tables that the last samples need. */
+static int await_tables(struct collector *c)
+{
+	uint64_t until = clock_ns(CLOCK_MONOTONIC) + TABLES_NS, now;
+	struct pollfd pfd = {.fd = unwinding__fd(c->unwinding), .events = POLLIN};
+	int r = 0;
+
+	while (r == 0 && unwinding__n_parked(c->unwinding) &&
+	       (now = clock_ns(CLOCK_MONOTONIC)) < until) {
+		poll(&pfd, 1, (int)((until - now) / NSEC_PER_MSEC) + 1);
+		r = unwinding__pump(c->unwinding, c->processes, clock_ns(CLOCK_MONOTONIC));
+	}
+	return r;
+}
+
 int collector__stop(struct collector *c, bool write_empty)
 {
 	int r = sampler__stop(c->sampler);
@@ -364,6 +402,8 @@ int collector__stop(struct collector *c, bool write_empty)
 	/* The events are off, so everything there is can be read at once. */
 	if (r == 0)
 		r = drain(c, UINT64_MAX);
+	if (r == 0)
+		r = await_tables(c);
 	return r < 0 ? r : settle(c, UINT64_MAX);
 }
 

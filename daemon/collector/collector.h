@@ -37,8 +37,9 @@ int collector__start(struct collector *c, const uint32_t *tgids, size_t n_tgids)
 /* Takes TGID, which has ended, out of FILTER_TARGETS: its number may come again. */
 void collector__forget_target(struct collector *c, uint32_t tgid);
 
-/* Descriptors to poll for reading, borrowed; any readable means: pump. Returns their number, 3. */
-size_t collector__fds(const struct collector *c, int fds[3]);
+/* Descriptors to poll for reading, borrowed; any readable means: pump. Returns their number. */
+#define COLLECTOR_FDS 4
+size_t collector__fds(const struct collector *c, int fds[COLLECTOR_FDS]);
 
 /* Drains and counts what has arrived. To be called every COLLECTOR_DRAIN_NS. 0 or -errno. */
 int collector__pump(struct collector *c);

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/hindex.h"
 #include "base/util.h"
+#include "daemon/collector/unwind_tables.h"
 
 struct objects {
 	struct hash_key key;
@@ -42,6 +43,7 @@ int objects__new(struct objects **ret)
 
 static void object__free(struct object *object)
 {
+	unwind_file__unref(object->unwind);
 	close_fd(object->fd);
 	free((char *)object->id.path);
 	free(object);

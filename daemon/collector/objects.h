@@ -24,6 +24,8 @@
 /* Descriptors that objects leave to everything else: rings, sockets, profiles, the symbolizer. */
 #define OBJECTS_FDS_RESERVED 64
 
+struct unwind_file;
+
 struct object_id {
 	const char *path; /* as the kernel gives it; "//anon", "[vdso]" for what is no file */
 	struct msg_build_id build_id; /* size 0 = not known */
@@ -50,6 +52,7 @@ struct object {
 	/* Changed by the collector's thread only. */
 	enum object_open open;
 	int fd;		      /* owned; -1 unless OBJECT_OPEN */
+	struct unwind_file *unwind; /* a reference; NULL = nobody has walked through it yet */
 	uint32_t absent_tgid; /* OBJECT_ABSENT: the process through which it was tried last */
 	uint32_t n_refs;
 	uint64_t hash;

@@ -261,6 +261,7 @@ static int on_exec(struct processes *ps, struct process *p, const struct sideban
 		return r;
 	mapset__unref(p->maps, ps->objects);
 	p->maps = empty;
+	p->n_execs++;
 	memcpy(p->comm, ev->comm, COMM_SIZE);
 	/* Another thread than the first may have called exec, which ends the first: it lives on. */
 	p->leader_exited = false;

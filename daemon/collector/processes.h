@@ -25,6 +25,7 @@ struct process {
 	bool start_coarse;    /* start_ns comes from /proc, cut down to 10 ms */
 	char comm[COMM_SIZE]; /* of the process: its first thread's */
 	struct mapset *maps;  /* owned reference */
+	uint32_t n_execs;     /* events of exec since it is known */
 	uint64_t scanned_ns;  /* when /proc was read (CLOCK_MONOTONIC); 0 = never */
 	bool leader_exited;   /* its first thread has ended; others may run on */
 	uint64_t dead_ns;     /* since when it may be gone (CLOCK_MONOTONIC); 0 = runs */

@@ -174,16 +174,16 @@ static uint64_t time_to_wait(const struct service *s)
 static int serve(struct service *s)
 {
 	struct signalfd_siginfo si;
-	struct pollfd fds[4];
+	struct pollfd fds[COLLECTOR_FDS + 1];
 	struct timespec ts;
-	int parts[3], r;
+	int parts[COLLECTOR_FDS], r;
 
 	collector__fds(s->collector, parts);
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < COLLECTOR_FDS; i++)
 		fds[i] = (struct pollfd){.fd = parts[i], .events = POLLIN};
-	fds[3] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
+	fds[COLLECTOR_FDS] = (struct pollfd){.fd = s->signal_fd, .events = POLLIN};
 	ts = (struct timespec){.tv_nsec = (long)time_to_wait(s)};
-	if (ppoll(fds, 4, &ts, NULL) < 0 && errno != EINTR)
+	if (ppoll(fds, COLLECTOR_FDS + 1, &ts, NULL) < 0 && errno != EINTR)
 		return -errno;
 	if (read(s->signal_fd, &si, sizeof(si)) == sizeof(si))
 		s->stopping = true;
@@ -203,7 +203,7 @@ static int finish(struct service *s)
 		r = collector__stop(s->collector, false);
 	while (r == 0 && collector__finishing(s->collector)) {
 		struct pollfd pfd = {.events = POLLIN};
-		int parts[3];
+		int parts[COLLECTOR_FDS];
 
 		collector__fds(s->collector, parts);
 		pfd.fd = parts[2];

@@ -203,7 +203,7 @@ static void print_progress(struct once *run, uint64_t now)
 /* Fills FDS with what to wait for; returns the number. The last n_pids are the targets. */
 static size_t poll_set(const struct once *run, struct pollfd *fds)
 {
-	int parts[3];
+	int parts[COLLECTOR_FDS];
 	size_t n = collector__fds(run->collector, parts);
 
 	for (size_t i = 0; i < n; i++)
@@ -233,7 +233,7 @@ static bool finished(const struct once *run, uint64_t now)
 
 static int sample(struct once *run)
 {
-	cleanup_free struct pollfd *fds = calloc(4 + run->o->n_pids, sizeof(*fds));
+	cleanup_free struct pollfd *fds = calloc(COLLECTOR_FDS + 1 + run->o->n_pids, sizeof(*fds));
 	bool progress = !run->o->quiet && isatty(STDERR_FILENO);
 	uint64_t now;
 	int r = fds ? 0 : -ENOMEM;
@@ -272,7 +272,7 @@ static int await_report(struct once *run, struct report *ret)
 
 	while (r == 0 && !collector__take_report(run->collector, ret)) {
 		struct pollfd fds[2];
-		int parts[3];
+		int parts[COLLECTOR_FDS];
 
 		/* Not the rings: they may hold what came after the end. */
 		collector__fds(run->collector, parts);

@@ -29,7 +29,7 @@
  */
 #define RING_SECONDS_PART 2
 #define RING_BYTES_MIN (256u << 10)
-#define RINGS_BYTES_MAX (16u << 20)
+#define RINGS_BYTES_MAX (8u << 20)
 #define SAMPLE_BYTES_MAX (sizeof(struct sample_record) + SAMPLE_FRAMES_MAX * sizeof(uint64_t))
 
 /* Ticks of one CPU that its program has not seen, by what they were. */
@@ -72,9 +72,15 @@ static int on_ring_record(void *ctx, void *bytes, size_t size)
 	struct sampler *s = ctx;
 	const struct sample_record *record = bytes;
 
+	size_t rest = size - sizeof(*record);
+
 	/* The kernel rounds nothing up here, so a size that does not fit is our own mistake. */
-	if (size < sizeof(*record) ||
-	    size != sizeof(*record) + ((size_t)record->n_kernel + record->n_user) * 8)
+	if (size < sizeof(*record) || record->n_kernel > KERNEL_FRAMES_MAX ||
+	    record->n_user > USER_FRAMES_MAX || record->user_end >= STACK_END_MAX)
+		return -EBADMSG;
+	if (record->user_end == STACK_END_UNKNOWN)
+		rest -= sizeof(struct unwind_regs);
+	if (rest != ((size_t)record->n_kernel + record->n_user) * 8 + record->stack_bytes)
 		return -EBADMSG;
 	return s->fn(s->fn_ctx, record, size);
 }
@@ -168,6 +174,10 @@ static int load_program(struct sampler *s, const struct sampler_options *o)
 	if (r < 0)
 		return r;
 	r = bpf_map__set_max_entries(s->skel->maps.counters, s->n_possible);
+	if (r == 0)
+		r = bpf_map__set_max_entries(s->skel->maps.unwind_caches, s->n_possible);
+	if (r == 0)
+		r = bpf_map__set_max_entries(s->skel->maps.unwind_memory, SAMPLER_UNWIND_LINES);
 	if (r < 0)
 		return r;
 	return sampler_bpf__load(s->skel);
@@ -329,9 +339,19 @@ int sampler__fd(const struct sampler *s)
 	return ring_buffer__epoll_fd(s->rings);
 }
 
-void sampler__set_helper(struct sampler *s, uint32_t tgid)
+void sampler__set_helper(struct sampler *s, enum sampler_helper helper, uint32_t tgid)
 {
-	s->skel->bss->helper_tgid = tgid;
+	s->skel->bss->helper_tgids[helper] = tgid;
+}
+
+int sampler__unwind_memory_fd(const struct sampler *s)
+{
+	return bpf_map__fd(s->skel->maps.unwind_memory);
+}
+
+int sampler__processes_fd(const struct sampler *s)
+{
+	return bpf_map__fd(s->skel->maps.unwind_processes);
 }
 
 void sampler__forget_target(struct sampler *s, uint32_t tgid)

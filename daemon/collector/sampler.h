@@ -20,6 +20,16 @@ enum sampler_event {
 	SAMPLER_EVENT_CYCLES,	 /* the hardware's counter: not in most virtual machines */
 };
 
+/* Lists of mappings and unwind tables: 12 MiB, what about 600 MiB of programs and libraries need. */
+#define SAMPLER_UNWIND_LINES ((12u << 20) / sizeof(struct unwind_line))
+
+/* Processes of our own that FILTER_TREE leaves out. */
+enum sampler_helper {
+	SAMPLER_HELPER_NAMES,  /* the symbolizer of the finisher */
+	SAMPLER_HELPER_TABLES, /* that of the table builder */
+	SAMPLER_HELPER_MAX = SAMPLER_HELPERS_MAX
+};
+
 struct sampler_options {
 	uint32_t frequency_hz;
 	enum sampler_event event;
@@ -70,14 +80,17 @@ int sampler__stop(struct sampler *s);
  * Borrowed. */
 int sampler__fd(const struct sampler *s);
 
-/* Names the process that FILTER_TREE leaves out: the symbolizer, whose tgid changes when it is
- * restarted. */
-void sampler__set_helper(struct sampler *s, uint32_t tgid);
+/* Names a process that FILTER_TREE leaves out; its tgid changes when it is restarted. */
+void sampler__set_helper(struct sampler *s, enum sampler_helper helper, uint32_t tgid);
+
+/* The BPF arrays that the walker reads, for struct unwind_memory and struct spaces. Borrowed. */
+int sampler__unwind_memory_fd(const struct sampler *s);
+int sampler__processes_fd(const struct sampler *s);
 
 /* Takes TGID out of FILTER_TARGETS. */
 void sampler__forget_target(struct sampler *s, uint32_t tgid);
 
-/* The frames of RECORD, which sampler__drain() has checked. */
+/* The frames of RECORD, which sampler__drain() has checked, as all that follows them. */
 static inline const uint64_t *sample_frames(const struct sample_record *record)
 {
 	return (const uint64_t *)(record + 1);

@@ -32,7 +32,8 @@ struct symbolizer_client {
 	int sock;  /* -1 = not running */
 	pid_t pid; /* 0 = not running */
 	uint32_t next_id;
-	uint32_t n_starts;
+	bool died; /* the last one did not end by our will */
+	uint32_t n_restarts;
 };
 
 DEFINE_CLEANUP(struct symbolizer_client *, symbolizer_client__free);
@@ -106,7 +107,8 @@ static int start(struct symbolizer_client *c)
 	}
 	c->sock = pair[0];
 	c->pid = pid;
-	c->n_starts++;
+	c->n_restarts += c->died;
+	c->died = false;
 	if (c->started)
 		c->started(c->ctx, (uint32_t)pid);
 	return 0;
@@ -127,11 +129,17 @@ static void stop(struct symbolizer_client *c)
 	c->pid = 0;
 }
 
+/* Ends one that does not do what it should. */
+static void give_up(struct symbolizer_client *c)
+{
+	stop(c);
+	c->died = true;
+}
+
 int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 			   symbolizer_started_fn started, void *ctx)
 {
 	_cleanup_(symbolizer_client__freep) struct symbolizer_client *c = calloc(1, sizeof(*c));
-	int r;
 
 	if (!c)
 		return -ENOMEM;
@@ -143,9 +151,6 @@ int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 		return -ENOMEM;
 	if (access(path, X_OK) < 0)
 		return -errno;
-	r = start(c);
-	if (r < 0)
-		return r;
 	*ret = steal_ptr(c);
 	return 0;
 }
@@ -162,7 +167,7 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c)
 
 uint32_t symbolizer_client__restarts(const struct symbolizer_client *c)
 {
-	return c->n_starts ? c->n_starts - 1 : 0;
+	return c->n_restarts;
 }
 
 /* One attempt; starts the process where there is none. 0 or -errno of the stream. */
@@ -178,8 +183,13 @@ static int exchange(struct symbolizer_client *c, struct ipc_msg *question, struc
 	if (r == 0)
 		r = ipc_recv(c->sock, ret, deadline);
 	if (r < 0)
-		stop(c);
+		give_up(c);
 	return r;
+}
+
+void symbolizer_client__rest(struct symbolizer_client *c)
+{
+	stop(c);
 }
 
 /* Asks and waits for the answer, which must be of TYPE or MSG_FAILED. The result as in the
@@ -198,9 +208,9 @@ static int ask(struct symbolizer_client *c, struct ipc_msg *question, uint32_t t
 		return SYMBOLIZER_DIED;
 	if (r < 0)
 		return r;
-	if (answer.id != question->id || answer.n_fds ||
+	if (answer.id != question->id || answer.n_fds != (answer.type == MSG_UNWIND_TABLE_OK) ||
 	    (answer.type != type && answer.type != MSG_FAILED)) {
-		stop(c);
+		give_up(c);
 		return SYMBOLIZER_DIED;
 	}
 	if (answer.type == MSG_FAILED)
@@ -227,7 +237,7 @@ int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_
 	if (r != SYMBOLIZER_OK)
 		return r;
 	if (answer.n_bytes != sizeof(*ret) || !identity_valid(answer.payload)) {
-		stop(c);
+		give_up(c);
 		return SYMBOLIZER_DIED;
 	}
 	memcpy(ret, answer.payload, sizeof(*ret));
@@ -264,10 +274,30 @@ int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbo
 	if (r != SYMBOLIZER_OK)
 		return r;
 	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
-		stop(c);
+		give_up(c);
 		return SYMBOLIZER_DIED;
 	}
 	*ret_msg = answer;
 	answer = (struct ipc_msg)IPC_MSG_INIT;
+	return SYMBOLIZER_OK;
+}
+
+int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *ret_fd,
+				    struct msg_unwind_table *ret)
+{
+	struct ipc_msg question = {.type = MSG_UNWIND_TABLE, .fds = {fd, -1, -1, -1}, .n_fds = 1};
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	struct msg_unwind_table made = {0};
+	int r = ask(c, &question, MSG_UNWIND_TABLE_OK, &answer);
+
+	if (r != SYMBOLIZER_OK)
+		return r;
+	memcpy(&made, answer.payload, MIN(answer.n_bytes, sizeof(made)));
+	if (answer.n_bytes != sizeof(made) || made.build_id.size > BUILD_ID_MAX) {
+		give_up(c);
+		return SYMBOLIZER_DIED;
+	}
+	*ret = made;
+	*ret_fd = steal_fd(&answer.fds[0]);
 	return SYMBOLIZER_OK;
 }

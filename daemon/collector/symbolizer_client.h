@@ -31,8 +31,8 @@ struct symbolizer_client;
 /* Called in the thread that asked, whenever a process was started: its tgid. */
 typedef void (*symbolizer_started_fn)(void *ctx, uint32_t tgid);
 
-/* Starts the program at PATH (borrowed). STARTED may be NULL. 0 or -errno, -ENOENT where there
- * is none. */
+/* For the program at PATH, which the first question starts. STARTED may be NULL. 0 or -errno,
+ * -ENOENT where there is none. */
 int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 			   symbolizer_started_fn started, void *ctx);
 
@@ -42,11 +42,22 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c);
 /* Finds the program: beside our own, or where it is installed. Writes to PATH. 0 or -ENOENT. */
 int symbolizer_client_locate(char *path, size_t size);
 
-/* How often it had to be started again. */
+/* Ends the process, whose memory nobody needs for a while; the next question starts another. */
+void symbolizer_client__rest(struct symbolizer_client *c);
+
+/* How often it had to be started again because it died. */
 uint32_t symbolizer_client__restarts(const struct symbolizer_client *c);
 
 /* What is the file behind FD (borrowed)? Returns an enum symbolizer_result or -errno. */
 int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_identity *ret);
+
+/*
+ * How is the code of the file behind FD (borrowed) unwound? On SYMBOLIZER_OK *RET_FD (the caller's)
+ * is memory that the symbolizer has made, to be checked. Or another enum symbolizer_result, or
+ * -errno.
+ */
+int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *ret_fd,
+				    struct msg_unwind_table *ret);
 
 /* The files that belong to one question; -1 = none. All borrowed. */
 struct symbolizer_files {

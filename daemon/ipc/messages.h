@@ -6,6 +6,7 @@
  *	collector -> symbolizer		answer
  *	MSG_IDENTIFY			MSG_IDENTIFY_OK or MSG_FAILED
  *	MSG_SYMBOLIZE			MSG_SYMBOLIZE_OK or MSG_FAILED
+ *	MSG_UNWIND_TABLE		MSG_UNWIND_TABLE_OK or MSG_FAILED
  *
  * One question is under way at a time. The symbolizer's socket is its descriptor
  * IPC_SYMBOLIZER_FD; it ends when the stream does.
@@ -23,6 +24,8 @@ enum msg_type {
 	MSG_IDENTIFY_OK,
 	MSG_SYMBOLIZE,
 	MSG_SYMBOLIZE_OK,
+	MSG_UNWIND_TABLE,
+	MSG_UNWIND_TABLE_OK,
 	MSG_FAILED,
 	MSG_MAX
 };
@@ -117,6 +120,20 @@ struct msg_symbol_function {
 	uint32_t system_name; /* linkage name */
 	uint32_t filename;    /* 0 = unknown; absolute where the compilation directory is known */
 	uint32_t start_line;  /* declaration line; 0 = unknown */
+};
+
+/*
+ * MSG_UNWIND_TABLE: one descriptor, a file open for reading; no payload. "How is its code unwound?"
+ *
+ * MSG_UNWIND_TABLE_OK: one descriptor, sealed memory (F_SEAL_WRITE, SHRINK, GROW) that holds n_lines
+ * lines, the first of them a struct unwind_table_head (bpf/cprofd_abi.h); payload: this.
+ */
+struct msg_unwind_table {
+	struct msg_build_id build_id; /* of the file */
+	uint32_t n_lines;
+	uint32_t n_bad;	    /* functions whose unwind information could not be read */
+	uint32_t n_dropped; /* functions or rules over a limit */
+	uint32_t reserved;
 };
 
 /* MSG_FAILED: the file could not be used; nothing else is wrong. Payload: this. */

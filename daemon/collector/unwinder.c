@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one file of the collector that may include the BPF walker. */
+#include "daemon/collector/unwinder.h"
+
+#include "bpf/unwind.bpf.h"
+
+#include "daemon/collector/sampler.h"
+#include "daemon/collector/unwind_tables.h"
+
+static void walk_find_code(struct unwind_walk *w, abi_u64 addr, abi_u32 *ret_code,
+			   abi_u32 *ret_table, abi_u64 *ret_off)
+{
+	const struct mapping *m = mapset__find(native_walk->maps, addr);
+
+	(void)w;
+	*ret_code = UNWIND_CODE_UNKNOWN;
+	native_walk->missing = NULL;
+	if (!m)
+		return;
+	*ret_code = unwind_code_of(m->object, ret_table);
+	*ret_off = m->off + (addr - m->start);
+	if (*ret_code == UNWIND_CODE_UNKNOWN)
+		native_walk->missing = m;
+}
+
+/* What the end of the walk means once there is nobody left who knows more. */
+static uint8_t final_end(const struct unwind_walk *w, const struct native_walk *native)
+{
+	if (w->end == STACK_END_UNKNOWN)
+		return STACK_END_NO_MAPPING;
+	if (w->end == STACK_END_UNREADABLE && native->beyond && native->stack_bytes)
+		return STACK_END_CUT;
+	return (uint8_t)w->end;
+}
+
+const struct mapping *unwinder_finish(const struct unwind_memory *memory,
+				      const struct mapset *maps,
+				      const struct sample_record *s, struct walked_sample *ret)
+{
+	uint32_t n = (uint32_t)s->n_kernel + s->n_user;
+	const struct unwind_regs *regs = (const void *)(sample_frames(s) + n);
+	struct native_walk native = {
+	    .lines = unwind_memory__lines(memory),
+	    .maps = maps,
+	    .stack_start = regs->sp,
+	    .stack = (const char *)(regs + 1),
+	    .stack_bytes = s->stack_bytes,
+	};
+	struct unwind_walk walk = {
+	    .regs = *regs,
+	    .all_regs = 1,
+	    .n = n,
+	    .max = s->n_kernel + USER_FRAMES_MAX,
+	};
+	struct walk_context context = {.walk = &walk, .frames = ret->frames};
+
+	ret->record = *s;
+	ret->record.stack_bytes = 0;
+	memcpy(ret->frames, sample_frames(s), n * sizeof(*ret->frames));
+	native_walk = &native;
+	walk_user(&context);
+	native_walk = NULL;
+	if (walk.end == STACK_END_UNKNOWN && native.missing) {
+		ret->record.user_end = STACK_END_NO_INFO;
+		return native.missing;
+	}
+	ret->record.user_end = final_end(&walk, &native);
+	ret->record.n_user = (uint16_t)(walk.n - s->n_kernel);
+	return NULL;
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/collector/unwinding.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "daemon/collector/pin.h"
+#include "daemon/collector/spaces.h"
+#include "daemon/collector/table_builder.h"
+#include "daemon/collector/unwind_memory.h"
+#include "daemon/collector/unwinder.h"
+#include "daemon/collector/vdso.h"
+
+struct parked {
+	struct window *window;	  /* borrowed */
+	struct process process;	  /* with a reference to its mappings */
+	const struct mapping *at; /* in process.maps: whose table it waits for */
+	struct sample_record *sample;
+	size_t size;
+};
+
+struct unwinding {
+	struct unwinding_options options;
+	struct unwind_memory *memory;
+	struct table_builder *builder;
+	struct unwind_tables *tables;
+	struct spaces *spaces;
+	int vdso_fd;
+	struct parked *parked; /* in the order of arrival */
+	size_t n_parked, cap_parked, parked_bytes;
+	bool changed; /* a table came or went since the walker was told */
+	struct walked_sample walked;
+};
+
+DEFINE_CLEANUP(struct unwinding *, unwinding__free);
+
+int unwinding__new(struct unwinding **ret, const struct unwinding_options *o)
+{
+	_cleanup_(unwinding__freep) struct unwinding *u = calloc(1, sizeof(*u));
+	int memory_fd = o->sampler ? sampler__unwind_memory_fd(o->sampler) : -1;
+	int processes_fd = o->sampler ? sampler__processes_fd(o->sampler) : -1;
+	int r;
+
+	if (!u)
+		return -ENOMEM;
+	u->options = *o;
+	u->vdso_fd = vdso_open();
+	r = unwind_memory__new(&u->memory, memory_fd, SAMPLER_UNWIND_LINES);
+	if (r == 0)
+		r = table_builder__new(&u->builder, o->symbolizer, o->started, o->ctx);
+	if (r == 0)
+		r = unwind_tables__new(&u->tables, u->memory, u->builder);
+	if (r == 0)
+		r = spaces__new(&u->spaces, u->memory, processes_fd, o->objects);
+	if (r < 0)
+		return r;
+	*ret = steal_ptr(u);
+	return 0;
+}
+
+static void parked__fini(struct unwinding *u, struct parked *p)
+{
+	u->parked_bytes -= p->size;
+	mapset__unref(p->process.maps, u->options.objects);
+	free(p->sample);
+}
+
+struct unwinding *unwinding__free(struct unwinding *u)
+{
+	if (!u)
+		return NULL;
+	for (size_t i = 0; i < u->n_parked; i++)
+		parked__fini(u, &u->parked[i]);
+	free(u->parked);
+	spaces__free(u->spaces);
+	table_builder__free(u->builder);
+	unwind_tables__free(u->tables);
+	unwind_memory__free(u->memory);
+	close_fd(u->vdso_fd);
+	free(u);
+	return NULL;
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+/* Has the table for the code of M made, where P still lets us at the file. 0 or -errno. */
+static int want_table(struct unwinding *u, const struct process *p, const struct mapping *m)
+{
+	struct object *o = m->object;
+	int fd, r = 0;
+
+	pin_object(u->options.objects, p, m);
+	fd = o->kind == OBJECT_VDSO ? u->vdso_fd : o->fd;
+	if (fd < 0) {
+		o->open = OBJECT_ABSENT;
+		u->changed = true;
+		return 0;
+	}
+	if (!o->unwind) {
+		r = unwind_tables__file(u->tables, fd, &o->unwind);
+		u->changed = true;
+	}
+	return r < 0 ? r
+		     : unwind_tables__want(u->tables, o->unwind, fd, clock_ns(CLOCK_MONOTONIC));
+}
+
+/*
+ * Within exec the registers may be those of the old program, whose memory is gone. There is nothing
+ * of user space outside of such a kernel stack.
+ */
+static bool between_programs(const struct process *p, const struct sample_record *s)
+{
+	return s->in_exec && s->n_user == 1 &&
+	       (!s->stack_bytes || !mapset__find(p->maps, sample_frames(s)[s->n_kernel]));
+}
+
+/* Walks S to its end. *RET_AT is where it has to wait, or NULL. 0 or -errno. */
+static int finish(struct unwinding *u, const struct process *p, const struct sample_record *s,
+		  const struct mapping **ret_at)
+{
+	uint32_t line;
+	int r = 0;
+
+	*ret_at = NULL;
+	if (between_programs(p, s)) {
+		u->walked.record = *s;
+		u->walked.record.n_user = 0;
+		u->walked.record.stack_bytes = 0;
+		u->walked.record.user_end = STACK_END_NO_MM;
+		memcpy(u->walked.frames, sample_frames(s), s->n_kernel * sizeof(uint64_t));
+		return 0;
+	}
+	/* Each turn finds another file without a table, one of those that the process maps. */
+	do {
+		*ret_at = unwinder_finish(u->memory, p->maps, s, &u->walked);
+		if (*ret_at)
+			r = want_table(u, p, *ret_at);
+	} while (r == 0 && *ret_at &&
+		 unwind_code_of((*ret_at)->object, &line) != UNWIND_CODE_UNKNOWN);
+	return r;
+}
+
+static size_t sample_size(const struct sample_record *s)
+{
+	size_t rest = ((size_t)s->n_kernel + s->n_user) * sizeof(uint64_t) + s->stack_bytes;
+
+	return sizeof(*s) + rest +
+	       (s->user_end == STACK_END_UNKNOWN ? sizeof(struct unwind_regs) : 0);
+}
+
+static int park(struct unwinding *u, struct window *w, const struct process *p,
+		const struct mapping *at, const struct sample_record *s)
+{
+	struct parked parked = {
+	    .window = w, .process = *p, .at = at, .size = sample_size(s)};
+	int r = array_reserve(&u->parked, &u->cap_parked, u->n_parked + 1, sizeof(*u->parked));
+
+	if (r < 0)
+		return r;
+	parked.sample = malloc(parked.size);
+	if (!parked.sample)
+		return -ENOMEM;
+	memcpy(parked.sample, s, parked.size);
+	mapset__ref(p->maps);
+	u->parked_bytes += parked.size;
+	u->parked[u->n_parked++] = parked;
+	return 0;
+}
+
+static int deliver(struct unwinding *u, struct window *w, const struct process *p,
+		   const struct sample_record *s)
+{
+	return u->options.deliver(u->options.ctx, w, p, s);
+}
+
+/* Whether P still runs, so that it is worth telling the walker of it. */
+static bool runs(const struct process *p)
+{
+	return !p->dead_ns && kill((pid_t)p->tgid, 0) == 0;
+}
+
+int unwinding__add(struct unwinding *u, struct window *w, const struct process *p,
+		   const struct sample_record *s)
+{
+	const struct mapping *at;
+	int r = 0;
+
+	if (s->user_end != STACK_END_UNKNOWN)
+		return deliver(u, w, p, s);
+	if (runs(p))
+		r = spaces__publish(u->spaces, p, s->exec_id, clock_ns(CLOCK_MONOTONIC));
+	if (r == 0)
+		r = finish(u, p, s, &at);
+	if (r < 0)
+		return r;
+	if (at && u->parked_bytes < UNWINDING_PARKED_BYTES_MAX)
+		return park(u, w, p, at, s);
+	return deliver(u, w, p, &u->walked.record);
+}
+
+/* ---- what was parked ------------------------------------------------------------------------- */
+
+/* Goes on with one parked sample. *RET_DONE: it has been delivered. 0 or -errno. */
+static int resume(struct unwinding *u, struct parked *p, bool at_once, bool *ret_done)
+{
+	uint32_t line;
+	int r;
+
+	*ret_done = false;
+	if (!at_once && unwind_code_of(p->at->object, &line) == UNWIND_CODE_UNKNOWN)
+		return 0;
+	r = finish(u, &p->process, p->sample, &p->at);
+	if (r < 0 || (p->at && !at_once))
+		return r;
+	*ret_done = true;
+	return deliver(u, p->window, &p->process, &u->walked.record);
+}
+
+/* Goes on with those for WINDOW, NULL = all. AT_ONCE: as they are. 0 or -errno. */
+static int resume_all(struct unwinding *u, const struct window *window, bool at_once)
+{
+	size_t kept = 0;
+	int r = 0;
+
+	for (size_t i = 0; i < u->n_parked; i++) {
+		struct parked *p = &u->parked[i];
+		bool done = false;
+
+		if (r == 0 && (!window || p->window == window))
+			r = resume(u, p, at_once, &done);
+		if (done)
+			parked__fini(u, p);
+		else
+			u->parked[kept++] = *p;
+	}
+	u->n_parked = kept;
+	return r;
+}
+
+static void on_table(void *ctx, const struct unwind_file *file)
+{
+	struct unwinding *u = ctx;
+
+	(void)file;
+	u->changed = true;
+}
+
+int unwinding__pump(struct unwinding *u, const struct processes *processes, uint64_t now_ns)
+{
+	int r = unwind_tables__take(u->tables, now_ns, on_table, u);
+
+	if (r == 0 && u->n_parked)
+		r = resume_all(u, NULL, false);
+	if (u->changed)
+		spaces__rebind(u->spaces);
+	u->changed = false;
+	return r < 0 ? r : spaces__sync(u->spaces, processes, now_ns);
+}
+
+int unwinding__flush(struct unwinding *u, const struct window *window)
+{
+	return resume_all(u, window, true);
+}
+
+int unwinding__fd(const struct unwinding *u)
+{
+	return table_builder__fd(u->builder);
+}
+
+size_t unwinding__n_parked(const struct unwinding *u)
+{
+	return u->n_parked;
+}
+
+const struct unwind_tables_stats *unwinding__stats(const struct unwinding *u)
+{
+	return unwind_tables__stats(u->tables);
+}

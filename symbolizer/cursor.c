@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/cursor.h"
+
+#include <string.h>
+
+void cursor__init(struct cursor *c, const void *bytes, size_t n)
+{
+	*c = (struct cursor){.pos = bytes, .end = (const uint8_t *)bytes + n};
+}
+
+size_t cursor__left(const struct cursor *c)
+{
+	return (size_t)(c->end - c->pos);
+}
+
+static void fail(struct cursor *c)
+{
+	c->pos = c->end;
+	c->failed = true;
+}
+
+static bool read_bytes(struct cursor *c, void *ret, size_t n)
+{
+	if (cursor__left(c) < n) {
+		fail(c);
+		return false;
+	}
+	memcpy(ret, c->pos, n);
+	c->pos += n;
+	return true;
+}
+
+uint8_t cursor__u8(struct cursor *c)
+{
+	if (c->pos == c->end) {
+		fail(c);
+		return 0;
+	}
+	return *c->pos++;
+}
+
+uint16_t cursor__u16(struct cursor *c)
+{
+	uint16_t v = 0;
+
+	read_bytes(c, &v, sizeof(v));
+	return v;
+}
+
+uint32_t cursor__u32(struct cursor *c)
+{
+	uint32_t v = 0;
+
+	read_bytes(c, &v, sizeof(v));
+	return v;
+}
+
+uint64_t cursor__u64(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	read_bytes(c, &v, sizeof(v));
+	return v;
+}
+
+/* The bits of a LEB128 number, and how many there are of them. */
+static uint64_t read_leb(struct cursor *c, unsigned *ret_bits, uint8_t *ret_last)
+{
+	uint64_t v = 0;
+	unsigned bits = 0;
+	uint8_t byte;
+
+	do {
+		byte = cursor__u8(c);
+		if (bits < 64)
+			v |= (uint64_t)(byte & 0x7f) << bits;
+		bits = bits < 64 ? bits + 7 : 64;
+	} while (byte & 0x80);
+	*ret_bits = bits;
+	*ret_last = byte;
+	return c->failed ? 0 : v;
+}
+
+uint64_t cursor__uleb(struct cursor *c)
+{
+	unsigned bits;
+	uint8_t last;
+
+	return read_leb(c, &bits, &last);
+}
+
+int64_t cursor__sleb(struct cursor *c)
+{
+	unsigned bits;
+	uint8_t last;
+	uint64_t v = read_leb(c, &bits, &last);
+
+	if ((last & 0x40) && bits < 64)
+		v |= UINT64_MAX << bits;
+	return c->failed ? 0 : (int64_t)v;
+}
+
+void cursor__skip(struct cursor *c, uint64_t n)
+{
+	if (cursor__left(c) < n)
+		fail(c);
+	else
+		c->pos += n;
+}
+
+struct cursor cursor__take(struct cursor *c, uint64_t n)
+{
+	struct cursor part = {.pos = c->pos, .end = c->pos};
+
+	cursor__skip(c, n);
+	part.failed = c->failed;
+	if (!c->failed)
+		part.end = c->pos;
+	return part;
+}
+
+const char *cursor__string(struct cursor *c)
+{
+	const char *s = (const char *)c->pos;
+	size_t n = strnlen(s, cursor__left(c));
+
+	if (n == cursor__left(c)) {
+		fail(c);
+		return NULL;
+	}
+	c->pos += n + 1;
+	return s;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reads numbers from a stretch of untrusted bytes, in this machine's byte order, never outside of it.
+ *
+ * A read that does not fit fails the cursor for good: it, and all after it, give 0, and nothing is
+ * left. So a reader may read a whole structure and look at `failed` once.
+ */
+#ifndef SYMBOLIZER_CURSOR_H
+#define SYMBOLIZER_CURSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cursor {
+	const uint8_t *pos, *end; /* borrowed */
+	bool failed;
+};
+
+void cursor__init(struct cursor *c, const void *bytes, size_t n);
+size_t cursor__left(const struct cursor *c);
+
+uint8_t cursor__u8(struct cursor *c);
+uint16_t cursor__u16(struct cursor *c);
+uint32_t cursor__u32(struct cursor *c);
+uint64_t cursor__u64(struct cursor *c);
+
+/* LEB128 numbers (DWARF 5, section 7.6); bits above 64 are dropped, as everybody does. */
+uint64_t cursor__uleb(struct cursor *c);
+int64_t cursor__sleb(struct cursor *c);
+
+void cursor__skip(struct cursor *c, uint64_t n);
+
+/* Takes N bytes off into a cursor of their own, which is failed and empty where they are not there. */
+struct cursor cursor__take(struct cursor *c, uint64_t n);
+
+/* A string that ends in the stretch, borrowed; NULL and failed where it does not. */
+const char *cursor__string(struct cursor *c);
+
+#endif
