@@ -11,7 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
-#include <sys/cdefs.h>
 
 #include "bpf/cprofd_abi.h"
 #include "daemon/collector/mapset.h"
