@@ -47,9 +47,38 @@ __attribute__((format(printf, 2, 3))) static void add(struct comments *c, const 
 	c->n++;
 }
 
-void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
-		    uint64_t n_rooted, uint32_t frequency_hz, const char *event)
+static const char *const end_names[STACK_END_MAX] = {
+    [STACK_END_NOT] = "overflow",
+    [STACK_END_NO_USER] = "no_stack",
+    [STACK_END_NO_MM] = "no_stack",
+    [STACK_END_UNREADABLE] = "unreadable",
+    [STACK_END_BAD_CFA] = "bad_cfa",
+    [STACK_END_NO_MAPPING] = "no_mapping",
+    [STACK_END_NO_INFO] = "no_info",
+    [STACK_END_IMPLAUSIBLE] = "implausible",
+    [STACK_END_DEPTH] = "depth",
+    [STACK_END_COMPAT] = "32bit",
+    [STACK_END_NO_REGS] = "no_regs",
+    [STACK_END_CUT] = "copy_ended",
+};
+
+/* "truncated: REASON=N …", the reasons that are not zero. */
+static void add_ends(struct comments *c, const uint64_t n_ends[STACK_END_MAX])
 {
+	char text[480] = "";
+	size_t n = 0;
+
+	for (unsigned i = 0; i < STACK_END_MAX && n < sizeof(text); i++)
+		if (n_ends[i] && i != STACK_END_ROOT && end_names[i])
+			n += (size_t)snprintf(text + n, sizeof(text) - n, " %s=%" PRIu64,
+					      end_names[i], n_ends[i]);
+	add(c, "truncated:%s", text);
+}
+
+void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
+		    const uint64_t n_ends[STACK_END_MAX], uint32_t frequency_hz, const char *event)
+{
+	uint64_t n_rooted = n_ends[STACK_END_ROOT];
 	const uint64_t *by = named->n_frames_by_source;
 	struct utsname uts = {0};
 	char ticks[256];
@@ -62,6 +91,8 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	add(c, "samples: %s", comments_ticks(ticks, sizeof(ticks), &w->ticks));
 	add(c, "stacks: rooted=%" PRIu64 " of %" PRIu64 " samples (%.2f%%)", n_rooted, w->n_samples,
 	    w->n_samples ? 100.0 * (double)n_rooted / (double)w->n_samples : 100.0);
+	if (n_rooted < w->n_samples)
+		add_ends(c, n_ends);
 	add(c,
 	    "names: dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64 " none=%" PRIu64
 	    " (distinct frames)",

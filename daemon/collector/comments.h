@@ -12,10 +12,10 @@
 #include "daemon/collector/naming.h"
 #include "daemon/collector/window.h"
 
-#define COMMENTS_MAX 10
+#define COMMENTS_MAX 12
 
 struct comments {
-	char lines[COMMENTS_MAX][320];
+	char lines[COMMENTS_MAX][512];
 	const char *pointers[COMMENTS_MAX]; /* of lines, as pprof_writer.h wants them */
 	size_t n;
 };
@@ -24,8 +24,8 @@ struct comments {
  * Returns OUT. */
 char *comments_ticks(char *out, size_t size, const struct sampler_ticks *ticks);
 
-/* The lines for all files of one window. ROOTED of its samples reached a root. */
+/* The lines for all files of one window. N_ENDS: of its samples, by how their stacks end. */
 void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
-		    uint64_t n_rooted, uint32_t frequency_hz, const char *event);
+		    const uint64_t n_ends[STACK_END_MAX], uint32_t frequency_hz, const char *event);
 
 #endif

@@ -259,8 +259,7 @@ static int summarize(const struct window *w, const struct named_window *named, s
 		    &names->chains[named->chains[w->nodes[s->node].frame]];
 
 		flat[names->lines[c->first].function] += s->count;
-		if (profile_stack_rooted(w, named, s->node))
-			ret->n_rooted += s->count;
+		ret->n_ends[profile_stack_end(w, named, s->node)] += s->count;
 	}
 	while (ret->n_functions < REPORT_FUNCTIONS) {
 		struct report_function *f = &ret->functions[ret->n_functions];
@@ -314,7 +313,7 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 	report->kernel_hidden = named.kernel_hidden;
 	report->n_bad_objects = named.n_bad_objects;
 	report->n_restarts = named.n_restarts;
-	comments__init(&job.comments, w, &named, report->n_rooted, f->options.frequency_hz,
+	comments__init(&job.comments, w, &named, report->n_ends, f->options.frequency_hz,
 		       f->options.event);
 	job.writer = writer;
 	r = write_files(&job);

@@ -57,7 +57,8 @@ struct report_function {
 struct report {
 	struct report_file *files; /* most samples first */
 	size_t n_files, cap_files;
-	uint64_t n_samples, n_rooted;
+	uint64_t n_samples;
+	uint64_t n_ends[STACK_END_MAX]; /* of these: by how their stacks end; see profile.h */
 	uint64_t duration_ns, period_ns;
 	struct sampler_ticks ticks;
 	struct report_function functions[REPORT_FUNCTIONS]; /* hottest first */

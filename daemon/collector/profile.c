@@ -123,27 +123,28 @@ static size_t stack_frames(const struct window *w, const struct named_window *na
 	return n;
 }
 
-bool profile_stack_rooted(const struct window *w, const struct named_window *named, uint32_t node)
+enum stack_end profile_stack_end(const struct window *w, const struct named_window *named,
+				 uint32_t node)
 {
 	uint32_t below = WINDOW_ROOT, callee = WINDOW_ROOT;
+	const struct window_frame *outermost;
 
 	while (w->nodes[node].parent != WINDOW_ROOT) {
 		callee = below;
 		below = node;
 		node = w->nodes[node].parent;
 	}
-	switch (w->frames[w->nodes[node].frame].kind) {
-	case FRAME_OVERFLOW:
-		return false;
-	case FRAME_TRUNCATED:
-		return below != WINDOW_ROOT &&
-		       naming_is_root(named->names, named->chains[w->nodes[below].frame],
-				      callee == WINDOW_ROOT
-					  ? NAMES_NONE
-					  : named->chains[w->nodes[callee].frame]);
-	default:
-		return true;
-	}
+	outermost = &w->frames[w->nodes[node].frame];
+	if (outermost->kind == FRAME_OVERFLOW)
+		return STACK_END_NOT;
+	if (outermost->kind != FRAME_TRUNCATED)
+		return STACK_END_ROOT;
+	if (below != WINDOW_ROOT &&
+	    naming_is_root(named->names, named->chains[w->nodes[below].frame],
+			   callee == WINDOW_ROOT ? NAMES_NONE
+						 : named->chains[w->nodes[callee].frame]))
+		return STACK_END_ROOT;
+	return (enum stack_end)outermost->addr;
 }
 
 /* ---- pprof ----------------------------------------------------------------------------------- */

@@ -89,17 +89,20 @@ static void lines_of_a_window(void **state)
 	struct window w = {.n_samples = 200, .ticks = {.expected = 300, .kept = 200, .idle = 100}};
 	struct named_window named = {
 	    .n_frames_by_source = {[NAME_DWARF] = 3, [NAME_SYMTAB] = 2, [NAME_KALLSYMS] = 1}};
+	const uint64_t ends[STACK_END_MAX] = {
+	    [STACK_END_ROOT] = 150, [STACK_END_DEPTH] = 40, [STACK_END_NO_INFO] = 10};
 	struct comments c;
 	struct utsname uts;
 
 	uname(&uts);
-	comments__init(&c, &w, &named, 150, 99, "cpu-clock");
+	comments__init(&c, &w, &named, ends, 99, "cpu-clock");
 	assert_true(has(&c, uts.nodename));
 	assert_true(has(&c, uts.release));
 	assert_true(has(&c, CPROFD_VERSION));
 	assert_true(has(&c, "cpu-clock at 99 Hz"));
 	assert_true(has(&c, "samples: expected=300 kept=200 idle=100 filtered=0 lost=0"));
 	assert_true(has(&c, "rooted=150 of 200 samples (75.00%)"));
+	assert_true(has(&c, "truncated: no_info=10 depth=40"));
 	assert_true(has(&c, "dwarf=3 symtab=2 kallsyms=1 none=0"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));
@@ -116,11 +119,14 @@ static void the_worst_window(void **state)
 	struct window w = {.n_samples = UINT64_MAX, .n_overflow = UINT64_MAX};
 	struct named_window named = {
 	    .n_absent_objects = 3, .n_bad_objects = 1, .kernel_hidden = "someone hides them"};
+	uint64_t ends[STACK_END_MAX];
 	struct comments c;
 
+	memset(ends, 0xff, sizeof(ends));
+	ends[STACK_END_ROOT]--;
 	memset(&w.ticks, 0xff, sizeof(w.ticks));
 	memset(named.n_frames_by_source, 0xff, sizeof(named.n_frames_by_source));
-	comments__init(&c, &w, &named, UINT64_MAX, 10000, "cycles");
+	comments__init(&c, &w, &named, ends, 10000, "cycles");
 	assert_true(c.n <= COMMENTS_MAX);
 	assert_true(has(&c, "files not named in full: absent=3 unusable=1 late=0 cut=0"));
 	assert_true(has(&c, "kernel names: none, someone hides them"));
@@ -134,9 +140,11 @@ static void a_window_without_samples(void **state)
 {
 	struct window w = {0};
 	struct named_window named = {0};
+	const uint64_t ends[STACK_END_MAX] = {0};
 	struct comments c;
 
-	comments__init(&c, &w, &named, 0, 19, "cpu-clock");
+	comments__init(&c, &w, &named, ends, 19, "cpu-clock");
+	assert_false(has(&c, "truncated"));
 	assert_true(has(&c, "rooted=0 of 0 samples (100.00%)"));
 }
 

@@ -140,7 +140,7 @@ static void a_file_per_process(void **state)
 	count(s, 11, "many samples", 7);
 	r = finish(s);
 	assert_int_equal(r.n_samples, 9);
-	assert_int_equal(r.n_rooted, 9);
+	assert_int_equal(r.n_ends[STACK_END_ROOT], 9);
 	assert_int_equal(r.duration_ns, 60 * NSEC_PER_SEC);
 	assert_int_equal(r.period_ns, SELF_PERIOD_NS);
 	assert_int_equal(r.n_failed, 0);

@@ -265,8 +265,10 @@ static void truncated_stacks(void **state)
 	assert_int_equal(end->address, 0);
 	assert_int_equal(p->sample[1]->n_location_id, 2);
 	assert_string_equal(profile_name(p, p->sample[1], 1, 0), "_start");
-	assert_false(profile_stack_rooted(s->self.w, &s->named, s->self.w->stacks[0].node));
-	assert_true(profile_stack_rooted(s->self.w, &s->named, s->self.w->stacks[1].node));
+	assert_int_equal(profile_stack_end(s->self.w, &s->named, s->self.w->stacks[0].node),
+			 STACK_END_BAD_CFA);
+	assert_int_equal(profile_stack_end(s->self.w, &s->named, s->self.w->stacks[1].node),
+			 STACK_END_ROOT);
 	profile_free(p);
 }
 
@@ -283,9 +285,12 @@ static void what_is_rooted(void **state)
 	count(s, 2, "k", &kthread, 1);
 	count(s, 1, "p", &bare, 1);
 	prepare(s);
-	assert_true(profile_stack_rooted(s->self.w, &s->named, s->self.w->stacks[0].node));
-	assert_true(profile_stack_rooted(s->self.w, &s->named, s->self.w->stacks[1].node));
-	assert_false(profile_stack_rooted(s->self.w, &s->named, s->self.w->stacks[2].node));
+	assert_int_equal(profile_stack_end(s->self.w, &s->named, s->self.w->stacks[0].node),
+			 STACK_END_ROOT);
+	assert_int_equal(profile_stack_end(s->self.w, &s->named, s->self.w->stacks[1].node),
+			 STACK_END_ROOT);
+	assert_int_equal(profile_stack_end(s->self.w, &s->named, s->self.w->stacks[2].node),
+			 STACK_END_UNREADABLE);
 }
 
 /* Each process alone, then all together: the sums agree, and a file holds nothing of others. */

@@ -55,7 +55,7 @@ static struct report report(size_t n_files)
 	    .files = files,
 	    .n_files = n_files,
 	    .n_samples = 100,
-	    .n_rooted = 99,
+	    .n_ends = {[STACK_END_ROOT] = 99},
 	    .duration_ns = 2 * NSEC_PER_SEC,
 	    .period_ns = 10 * NSEC_PER_MSEC,
 	    .ticks = {.expected = 400, .kept = 100, .idle = 300},
