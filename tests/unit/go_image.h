@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Small Go programs made in memory: code, and the table of functions that tells about it. */
+#ifndef TESTS_GO_IMAGE_H
+#define TESTS_GO_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tests/unit/elf_image.h"
+
+#define GO_TEXT 0x401000ull
+#define GO_TABLE 0x500000ull
+#define GO_MODULE 0x600000ull
+#define GO_FUNCTION_BYTES 128 /* from one function's start to the next's */
+
+enum go_layout { GO_116, GO_118, GO_120 };
+
+struct go_function {
+	const char *name;
+	const char *code; /* int3 follows */
+	size_t n_code;
+	const char *pcsp; /* pairs of value delta and length, as in the file; NULL = no table */
+	uint8_t flags;
+};
+
+struct go_image {
+	enum go_layout layout;
+	bool no_sections; /* the table has to be searched for */
+	bool no_text;	  /* the header does not say where the code begins, as from 1.26 on */
+	const struct go_function *functions;
+	size_t n;
+	unsigned char table[4096];
+	size_t n_table;
+};
+
+static inline void go_put(struct go_image *image, size_t at, uint64_t value, size_t n)
+{
+	assert(at + n <= sizeof(image->table));
+	memcpy(image->table + at, &value, n);
+}
+
+static inline size_t go_append(struct go_image *image, const char *bytes, size_t n)
+{
+	size_t at = image->n_table;
+
+	assert(at + n <= sizeof(image->table));
+	memcpy(image->table + at, bytes, n);
+	image->n_table += n;
+	return at;
+}
+
+/* Header, names, runs, functab, records: in the order of Go's linker, each found by the header. */
+static inline void go_image__fill(struct go_image *image)
+{
+	static const uint32_t magics[] = {0xfffffffa, 0xfffffff0, 0xfffffff1};
+	size_t word = image->layout == GO_116 ? 8 : 4;
+	size_t offsets = image->layout == GO_116 ? 24 : 32;
+	size_t flags_at = word + (image->layout == GO_120 ? 37 : 33);
+	size_t names[32], pcsps[32], pctab, functab;
+	uint64_t base = image->layout == GO_116 ? GO_TEXT : 0;
+
+	assert(image->n <= 32);
+	memset(image->table, 0, sizeof(image->table));
+	image->n_table = 72;
+	go_put(image, 0, magics[image->layout], 4);
+	go_put(image, 6, 1, 1);
+	go_put(image, 7, 8, 1);
+	go_put(image, 8, image->n, 8);
+	if (image->layout != GO_116 && !image->no_text)
+		go_put(image, 24, GO_TEXT, 8);
+	go_put(image, offsets, image->n_table, 8);
+	for (size_t i = 0; i < image->n; i++)
+		names[i] = go_append(image, image->functions[i].name,
+				     strlen(image->functions[i].name) + 1) -
+			   72;
+	pctab = image->n_table;
+	go_put(image, offsets + 24, pctab, 8);
+	image->n_table++; /* offset 0 is no table */
+	for (size_t i = 0; i < image->n; i++) {
+		const char *pcsp = image->functions[i].pcsp;
+
+		pcsps[i] = pcsp ? go_append(image, pcsp, strlen(pcsp) + 1) - pctab : 0;
+	}
+	functab = image->n_table = (image->n_table + 7) & ~7ul;
+	go_put(image, offsets + 32, functab, 8);
+	image->n_table += (image->n * 2 + 1) * word;
+	for (size_t i = 0; i < image->n; i++) {
+		size_t at = image->n_table;
+		uint64_t entry = base + i * GO_FUNCTION_BYTES;
+
+		go_put(image, functab + i * 2 * word, entry, word);
+		go_put(image, functab + (i * 2 + 1) * word, at - functab, word);
+		image->n_table += 56;
+		go_put(image, at, entry, word);
+		go_put(image, at + word, names[i], 4);
+		go_put(image, at + word + 12, pcsps[i], 4);
+		go_put(image, at + flags_at, image->functions[i].flags, 1);
+	}
+	go_put(image, functab + image->n * 2 * word, base + image->n * GO_FUNCTION_BYTES, word);
+}
+
+/* The file with the table as it is in IMAGE, to be closed. */
+static inline int go_image__fd(const struct go_image *image)
+{
+	static struct elf_image elf;
+	unsigned char code[32 * GO_FUNCTION_BYTES];
+	uint64_t module[24] = {GO_TABLE, GO_TABLE + 72};
+	Elf64_Shdr *shdr;
+	uint64_t off;
+
+	elf_image__init(&elf);
+	elf.ehdr.e_type = ET_EXEC;
+	elf.ehdr.e_entry = GO_TEXT;
+	memset(code, 0xcc, sizeof(code));
+	for (size_t i = 0; i < image->n; i++)
+		memcpy(code + i * GO_FUNCTION_BYTES, image->functions[i].code,
+		       image->functions[i].n_code);
+	off = elf_image__put(&elf, code, image->n * GO_FUNCTION_BYTES);
+	elf_image__segment(&elf, PT_LOAD, PF_R | PF_X, off, GO_TEXT, image->n * GO_FUNCTION_BYTES);
+	shdr = elf_image__section(&elf, ".gopclntab", SHT_PROGBITS, image->table, image->n_table);
+	shdr->sh_addr = GO_TABLE;
+	elf_image__segment(&elf, PT_LOAD, PF_R, shdr->sh_offset, GO_TABLE, image->n_table);
+	module[20] = module[22] = GO_TEXT;
+	off = elf_image__put(&elf, module, sizeof(module));
+	elf_image__segment(&elf, PT_LOAD, PF_R | PF_W, off, GO_MODULE, sizeof(module));
+	if (image->no_sections) {
+		elf.ehdr.e_shnum = 0;
+		elf.ehdr.e_shoff = 0;
+		elf.ehdr.e_shstrndx = 0;
+	}
+	return elf_image__fd(&elf);
+}
+
+#endif
