@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "symbolizer/code_flow.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/util.h"
+#include "symbolizer/code_gap.h"
+#include "symbolizer/code_insn.h"
+
+/* Shorter gaps are what is left between two functions, but for the code that signals return to. */
+#define GAP_MIN 16
+#define RESTORER_MIN 7
+
+#define GAPS_MAX (1u << 20)
+#define ENTRIES_MAX (1u << 20)
+
+/* Code in which calls are looked for: that of browsers, with everything. */
+#define SCAN_BYTES_MAX (256ull << 20)
+#define SCAN_CHUNK (1u << 20)
+
+#define CALL_REL32 0xe8
+#define CALL_BYTES 5
+
+DEFINE_CLEANUP(struct code_gap *, code_gap__free);
+
+struct stretch {
+	uint64_t start, end;
+};
+
+struct entry {
+	uint64_t vaddr;
+	bool is_called;
+};
+
+struct code_flow {
+	const struct elf_file *file;
+	struct unwind_table *t;
+	struct stretch *gaps;
+	size_t n_gaps, cap_gaps;
+	struct entry *entries;
+	size_t n_entries, cap_entries;
+	uint64_t bytes_left;
+	struct code_flow_stats stats;
+};
+
+/* ---- gaps ------------------------------------------------------------------------------------ */
+
+static int add_gap(void *ctx, uint64_t start, uint64_t end)
+{
+	struct code_flow *f = ctx;
+	int r;
+
+	if (end - start < RESTORER_MIN)
+		return 0;
+	if (f->n_gaps >= GAPS_MAX) {
+		f->stats.n_cut += end - start;
+		return 0;
+	}
+	r = array_reserve(&f->gaps, &f->cap_gaps, f->n_gaps + 1, sizeof(*f->gaps));
+	if (r == 0)
+		f->gaps[f->n_gaps++] = (struct stretch){start, end};
+	return r;
+}
+
+static int compare_gaps(const void *pa, const void *pb)
+{
+	const struct stretch *a = pa, *b = pb;
+
+	if (a->start != b->start)
+		return a->start < b->start ? -1 : 1;
+	return a->end < b->end ? -1 : a->end > b->end;
+}
+
+/* Program headers may come in any order and overlap. */
+static void sort_gaps(struct code_flow *f)
+{
+	size_t n = 0;
+
+	if (f->n_gaps)
+		qsort(f->gaps, f->n_gaps, sizeof(*f->gaps), compare_gaps);
+	for (size_t i = 0; i < f->n_gaps; i++) {
+		struct stretch gap = f->gaps[i];
+
+		if (n)
+			gap.start = MAX(gap.start, f->gaps[n - 1].end);
+		if (gap.start < gap.end)
+			f->gaps[n++] = gap;
+	}
+	f->n_gaps = n;
+}
+
+static int find_gaps(struct code_flow *f)
+{
+	size_t n;
+	const struct elf_segment *code = elf_file__code(f->file, &n);
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++) {
+		uint64_t end = code[i].vaddr + code[i].n_bytes;
+
+		if (end > code[i].vaddr)
+			r = unwind_table__each_gap(f->t, code[i].vaddr, end, add_gap, f);
+	}
+	sort_gaps(f);
+	return r;
+}
+
+/* The first gap that ends after VADDR. */
+static size_t gap_from(const struct code_flow *f, uint64_t vaddr)
+{
+	size_t lo = 0, hi = f->n_gaps;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->gaps[mid].end <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static bool is_in_gap(const struct code_flow *f, uint64_t vaddr)
+{
+	size_t i = gap_from(f, vaddr);
+
+	return i < f->n_gaps && f->gaps[i].start <= vaddr;
+}
+
+/* ---- entries --------------------------------------------------------------------------------- */
+
+static int add_entry(struct code_flow *f, uint64_t vaddr, bool is_called)
+{
+	int r;
+
+	if (!is_in_gap(f, vaddr))
+		return 0;
+	if (f->n_entries >= ENTRIES_MAX) {
+		f->stats.n_cut++;
+		return 0;
+	}
+	r = array_reserve(&f->entries, &f->cap_entries, f->n_entries + 1, sizeof(*f->entries));
+	if (r == 0)
+		f->entries[f->n_entries++] = (struct entry){vaddr, is_called};
+	return r;
+}
+
+/* Only what is marked as a function: labels stand within functions, too. */
+static int add_symbols(struct code_flow *f, const char *section)
+{
+	Elf_Scn *scn = elf_file__section(f->file, section);
+	GElf_Shdr shdr;
+	Elf_Data *data;
+	size_t n;
+	int r = 0;
+
+	if (!scn || !gelf_getshdr(scn, &shdr) || !shdr.sh_entsize)
+		return 0;
+	if (shdr.sh_size > LIMIT_SYMBOL_TABLE_BYTES_MAX) {
+		f->stats.n_cut++;
+		return 0;
+	}
+	data = elf_getdata(scn, NULL);
+	n = data ? MIN(shdr.sh_size / shdr.sh_entsize, LIMIT_SYMBOLS_MAX) : 0;
+	for (size_t i = 1; i < n && r == 0; i++) {
+		GElf_Sym sym;
+		int type;
+
+		if (!gelf_getsym(data, (int)i, &sym))
+			break;
+		type = GELF_ST_TYPE(sym.st_info);
+		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && sym.st_shndx != SHN_UNDEF)
+			r = add_entry(f, sym.st_value, false);
+	}
+	return r;
+}
+
+/* Whether TARGET, to which a byte that may be a call points, may begin a function. The bytes of
+ * other instructions that look like one point anywhere. */
+static bool is_plausible(const struct code_flow *f, uint64_t target)
+{
+	uint8_t before;
+
+	if (target % 16 == 0)
+		return true;
+	if (elf_file__read_vaddr(f->file, target - 1, &before, 1) < 0)
+		return false;
+	return before == 0xc3 || before == 0xcc || before == 0x90 || before == 0;
+}
+
+/* The calls among N bytes at VADDR that lead into gaps. */
+static int scan_bytes(struct code_flow *f, const uint8_t *bytes, size_t n, uint64_t vaddr)
+{
+	const uint8_t *at = bytes, *end = bytes + n;
+	int r = 0;
+
+	if (n < CALL_BYTES)
+		return 0;
+	end -= CALL_BYTES - 1;
+	while (r == 0 && at < end && (at = memchr(at, CALL_REL32, (size_t)(end - at)))) {
+		int32_t rel;
+		uint64_t target;
+
+		memcpy(&rel, at + 1, sizeof(rel));
+		target = vaddr + (uint64_t)(at - bytes) + CALL_BYTES + (uint64_t)(int64_t)rel;
+		if (rel != 0 && is_in_gap(f, target) && is_plausible(f, target))
+			r = add_entry(f, target, true);
+		at++;
+	}
+	return r;
+}
+
+static int scan_calls(struct code_flow *f)
+{
+	cleanup_free uint8_t *bytes = malloc(SCAN_CHUNK);
+	uint64_t left = SCAN_BYTES_MAX;
+	size_t n_segments;
+	const struct elf_segment *code = elf_file__code(f->file, &n_segments);
+
+	if (!bytes)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_segments; i++) {
+		uint64_t pos = 0;
+
+		while (pos < code[i].n_bytes && left > 0) {
+			size_t n = (size_t)MIN(MIN(code[i].n_bytes - pos, SCAN_CHUNK), left);
+			uint64_t vaddr = code[i].vaddr + pos;
+			int r = elf_file__read_vaddr(f->file, vaddr, bytes, n);
+
+			if (r == -ENXIO)
+				break;
+			if (r == 0)
+				r = scan_bytes(f, bytes, n, vaddr);
+			if (r < 0)
+				return r;
+			left -= n;
+			/* Calls that lie across the end are seen with what follows. */
+			pos += n < SCAN_CHUNK ? n : n - (CALL_BYTES - 1);
+		}
+	}
+	return 0;
+}
+
+static int compare_entries(const void *pa, const void *pb)
+{
+	const struct entry *a = pa, *b = pb;
+
+	if (a->vaddr != b->vaddr)
+		return a->vaddr < b->vaddr ? -1 : 1;
+	return (int)b->is_called - (int)a->is_called;
+}
+
+static int find_entries(struct code_flow *f)
+{
+	int r = add_symbols(f, ".symtab");
+
+	if (r == 0)
+		r = add_symbols(f, ".dynsym");
+	if (r == 0)
+		r = scan_calls(f);
+	if (f->n_entries)
+		qsort(f->entries, f->n_entries, sizeof(*f->entries), compare_entries);
+	return r;
+}
+
+/* The number of entries before VADDR. */
+static size_t entry_from(const struct code_flow *f, uint64_t vaddr)
+{
+	size_t lo = 0, hi = f->n_entries;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (f->entries[mid].vaddr < vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+/* ---- rules ----------------------------------------------------------------------------------- */
+
+static int add_run(struct code_flow *f, const struct code_gap *g, uint64_t vaddr, uint32_t start,
+		   uint32_t end)
+{
+	uint64_t *count = &f->stats.n_frame_bytes;
+	int r = unwind_table__begin(f->t, UNWIND_SOURCE_CODE, vaddr + start, vaddr + end);
+
+	for (uint32_t off = start; off < end && r == 0; off++) {
+		const struct unwind_rule *rule = code_gap__rule(g, off);
+
+		if (rule) {
+			r = unwind_table__row(f->t, vaddr + off, rule);
+			count = rule->cfa == UNWIND_CFA_FRAME ? &f->stats.n_frame_bytes
+							      : &f->stats.n_rule_bytes;
+		}
+		++*count;
+	}
+	return r;
+}
+
+/* The bytes that are no padding. */
+static uint64_t count_code(const uint8_t *bytes, size_t n)
+{
+	ZydisDecoder decoder;
+	uint64_t n_code = 0;
+
+	code_decoder__init(&decoder);
+	for (size_t i = 0; i < n;) {
+		size_t padding = code_padding(&decoder, bytes, n, i);
+
+		n_code += padding == 0;
+		i += padding ? padding : 1;
+	}
+	return n_code;
+}
+
+static int do_bytes(struct code_flow *f, uint64_t vaddr, const uint8_t *bytes, uint32_t n)
+{
+	_cleanup_(code_gap__freep) struct code_gap *g = NULL;
+	uint32_t start = 0, end = 0;
+	int r = code_gap__new(&g, bytes, n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = entry_from(f, vaddr); i < f->n_entries && f->entries[i].vaddr < vaddr + n;
+	     i++)
+		code_gap__add_entry(g, (uint32_t)(f->entries[i].vaddr - vaddr),
+				    f->entries[i].is_called);
+	r = code_gap__analyse(g);
+	while (r == 0) {
+		uint32_t before = end;
+		bool more;
+
+		start = end;
+		more = code_gap__run(g, &start, &end);
+		f->stats.n_skipped_bytes += count_code(bytes + before, (more ? start : n) - before);
+		if (!more)
+			break;
+		r = add_run(f, g, vaddr, start, end);
+	}
+	f->stats.n_conflicts += code_gap__stats(g)->n_conflicts;
+	f->stats.n_cut += code_gap__stats(g)->n_cut;
+	return r;
+}
+
+/* One part of a gap, small enough to be held in memory. */
+static int do_part(struct code_flow *f, uint64_t vaddr, uint32_t n)
+{
+	static const uint8_t restorer[] = {15, 0, 0, 0, 0x0f, 0x05};
+	cleanup_free uint8_t *bytes = malloc(n);
+	int r;
+
+	if (!bytes)
+		return -ENOMEM;
+	r = elf_file__read_vaddr(f->file, vaddr, bytes, n);
+	if (r < 0)
+		return r == -ENXIO ? 0 : r;
+	if ((n < GAP_MIN && !memmem(bytes, n, restorer, sizeof(restorer))) ||
+	    count_code(bytes, n) == 0)
+		return 0;
+	return do_bytes(f, vaddr, bytes, n);
+}
+
+static int do_gap(struct code_flow *f, const struct stretch *gap)
+{
+	uint64_t pos = gap->start;
+	int r = 0;
+
+	while (pos < gap->end && r == 0) {
+		uint32_t n = (uint32_t)MIN(MIN(gap->end - pos, CODE_GAP_BYTES_MAX), f->bytes_left);
+
+		if (n == 0) {
+			f->stats.n_cut += gap->end - pos;
+			return 0;
+		}
+		if (pos + n < gap->end) {
+			/* Better no function is cut in two. */
+			size_t i = entry_from(f, pos + n);
+
+			if (i > 0 && f->entries[i - 1].vaddr > pos)
+				n = (uint32_t)(f->entries[i - 1].vaddr - pos);
+		}
+		r = do_part(f, pos, n);
+		f->bytes_left -= n;
+		pos += n;
+	}
+	return r;
+}
+
+/* Where the program starts there is no caller, up to the next function. */
+static int add_start(struct code_flow *f)
+{
+	static const struct unwind_rule root = {.cfa = UNWIND_CFA_ROOT};
+	uint64_t start = elf_file__entry(f->file), end;
+	size_t i;
+	int r;
+
+	if (!start || !is_in_gap(f, start))
+		return 0;
+	end = f->gaps[gap_from(f, start)].end;
+	i = entry_from(f, start + 1);
+	if (i < f->n_entries)
+		end = MIN(end, f->entries[i].vaddr);
+	r = unwind_table__begin(f->t, UNWIND_SOURCE_ENTRY, start, end);
+	return r < 0 ? r : unwind_table__row(f->t, start, &root);
+}
+
+static int do_file(struct code_flow *f)
+{
+	int r = find_gaps(f);
+
+	if (r == 0 && f->n_gaps)
+		r = find_entries(f);
+	for (size_t i = 0; i < f->n_gaps && r == 0; i++)
+		r = do_gap(f, &f->gaps[i]);
+	return r == 0 ? add_start(f) : r;
+}
+
+int code_flow_read(const struct elf_file *file, struct unwind_table *t,
+		   struct code_flow_stats *ret_stats)
+{
+	struct code_flow f = {.file = file, .t = t, .bytes_left = CODE_FLOW_BYTES_MAX};
+	int r = 0;
+
+	if (elf_file__machine(file) == EM_X86_64)
+		r = do_file(&f);
+	free(f.gaps);
+	free(f.entries);
+	if (r == 0 && ret_stats)
+		*ret_stats = f.stats;
+	return r;
+}
