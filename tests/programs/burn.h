@@ -18,7 +18,11 @@
  * Gives the function that says it a frame of its own. GCC leaves it out where a function touches no
  * stack, even with -fno-omit-frame-pointer, and a walk by frame pointers then misses the caller.
  */
+#ifdef NO_FRAMES /* where a program is built without frame pointers */
+#define HAVE_FRAME() (void)0
+#else
 #define HAVE_FRAME() __asm__ volatile("" : : "r"(__builtin_frame_address(0)))
+#endif
 
 static inline uint64_t clock_now_ns(clockid_t clock)
 {
