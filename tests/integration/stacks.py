@@ -13,11 +13,11 @@ import struct
 TRUNCATED = re.compile(r"^\[truncated: (.*)\]$")
 
 ROOTS = re.compile(
-    r"_start$|__libc_start_|_dl_start|_dl_runtime_resolve|(__)?(GI_)?_*clone\d?$|start_thread$|thread_start$"
-    # Go: goroutines, its threads and their system stacks, the entry of the program and of cgo.
-    r"|runtime\.(goexit|mstart|mcall|morestack|systemstack|rt0_go|sigreturn|gogo)|_rt0_|crosscall1$"
-    # The kernel: a thread of its own, and the ways in that have no user part (exec, exit).
-    r"|ret_from_fork|kthread$|entry_|asm_|do_syscall_64$|x64_sys_|secondary_startup|start_kernel")
+    r"_start$|__libc_start_|_dl_start|(__GI_)?_*clone\d?$|start_thread$|thread_start$"
+    # Go: goroutines, its threads, the stacks that the scheduler runs on, the entry of the program.
+    r"|runtime\.(goexit|mstart|mcall|morestack|rt0_go)|_rt0_"
+    # The kernel: a thread of its own, and the ways in of a process that has no user part (exec, exit).
+    r"|ret_from_fork|kthread$|entry_|asm_")
 
 
 def why_cut(sample):
@@ -65,6 +65,11 @@ def outermost(sample):
 
 def is_kernel(location):
     return location.mapping.filename.startswith("[kernel")
+
+
+def has_user_part(sample):
+    """Whether there is any frame outside of the kernel; a kernel thread has none, exec and exit neither."""
+    return not is_kernel(outermost(sample))
 
 
 def ends_at_known_root(sample):
