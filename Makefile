@@ -5,7 +5,8 @@
 #   make             the programs
 #   make check       unit tests, BPF source replayed natively, include rules: no root
 #   make check-root  integration tests on real programs: root
-#   make lint | check-includes | bench | fuzz | clean
+#   make lint | check-includes | fuzz | clean
+#   make bench | bench-unwind | bench-cost | bench-storm | bench-memory: root, a quiet machine
 #   make install DESTDIR= PREFIX=/usr
 #   SAN=address,undefined  COVERAGE=1  CC=clang  WERROR=1
 
@@ -79,7 +80,8 @@ programs := $(O)/cprofd $(O)/cprofd-symbolizer
 gen_proto := $(O)/gen/proto/profile.pb-c.h $(O)/gen/proto/profile.pb-c.c
 skeletons := $(patsubst bpf/%.bpf.c,$(O)/gen/%.skel.h,$(bpf_src))
 
-.PHONY: all deps check check-unit check-root check-includes lint bench fuzz install clean print-O
+.PHONY: all deps check check-unit check-root check-includes lint bench bench-unwind \
+	bench-cost bench-storm bench-memory fuzz install clean print-O
 all: $(programs)
 print-O:
 	@echo $(O)
@@ -167,6 +169,29 @@ lint: check-includes
 
 bench: all
 	$(Q)tests/bench/run $(O)
+bench-unwind: all
+	$(Q)tests/bench/unwind $(O)
+	$(Q)tests/bench/unwind-depth $(O)
+bench-cost: all $(O)/tests/bench/floor
+	$(Q)tests/bench/unwind-cost $(O)
+bench-storm: all
+	$(Q)tests/bench/storm $(O)
+bench-memory: all
+	$(Q)tests/bench/memory $(O)
+
+# The least that a sample costs, to compare with. Its BPF object is kept like ours.
+.PRECIOUS: $(O)/tests/bench/%.bpf.o
+$(O)/tests/bench/%.bpf.o: tests/bench/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D); $(CLANG) $(BPF_CFLAGS) -MMD -MP -c -o $@ $<
+$(O)/tests/bench/%.skel.h: $(O)/tests/bench/%.bpf.o
+	$(call say,SKEL,$@)
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+$(O)/tests/bench/floor.o: CPPFLAGS += -I$(O)/tests/bench
+$(O)/tests/bench/floor.o: | $(O)/tests/bench/floor.skel.h
+$(O)/tests/bench/floor: $(O)/tests/bench/floor.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf
 
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz:

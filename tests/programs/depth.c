@@ -17,7 +17,7 @@ static NOINLINE uint64_t at_the_bottom(uint64_t x)
 #define ON_THE_STACK(bytes)                                                                        \
 	volatile char storage[bytes];                                                              \
 	storage[0] = (char)x;                                                                      \
-	storage[(bytes) - 1] = (char)left
+	storage[(bytes)-1] = (char)left
 
 #define DESCEND(name, next, bytes)                                                                 \
 	static NOINLINE uint64_t name(uint64_t x, int left, uint64_t end)                          \
