@@ -8,7 +8,9 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 #include "symbolizer/cfi_file.h"
+#include "symbolizer/code_flow.h"
 #include "symbolizer/elf_file.h"
+#include "symbolizer/go_frames.h"
 #include "symbolizer/unwind_table.h"
 
 DEFINE_CLEANUP(struct elf_file *, elf_file__close);
@@ -30,9 +32,15 @@ static int seal(const struct unwind_line *lines, size_t n, int *ret_fd)
 	return 0;
 }
 
+/* What knows best comes first: each source fills only what those before it have left. */
 static int read_sources(const struct elf_file *file, struct unwind_table *t, struct limits *limits)
 {
-	return cfi_read_file(file, t, limits);
+	struct code_flow_stats stats;
+	int r = cfi_read_file(file, t, limits);
+
+	if (r == 0)
+		r = go_frames_read(file, t);
+	return r < 0 ? r : code_flow_read(file, t, &stats);
 }
 
 static uint32_t clamp(uint64_t n)

@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "daemon/collector/pin.h"
 #include "daemon/collector/processes.h"
 #include "daemon/collector/sideband.h"
+#include "daemon/collector/table_cache.h"
 #include "daemon/collector/timeline.h"
 #include "daemon/collector/unwinding.h"
 #include "daemon/collector/window.h"
@@ -98,16 +100,20 @@ static int open_sideband(struct collector *c, char *why, size_t why_size)
 
 static int start_helpers(struct collector *c, const struct finisher_options *finishing)
 {
+	char cache[PATH_MAX];
 	const struct unwinding_options unwinding = {
 	    .sampler = c->sampler,
 	    .objects = c->objects,
 	    .symbolizer = finishing->symbolizer,
+	    .cache = cache,
 	    .started = on_table_maker_started,
 	    .deliver = count_sample,
 	    .ctx = c,
 	};
-	int r = unwinding__new(&c->unwinding, &unwinding);
+	int r;
 
+	table_cache_locate(cache, sizeof(cache));
+	r = unwinding__new(&c->unwinding, &unwinding);
 	return r < 0 ? r : finisher__new(&c->finisher, finishing, on_namer_started, c);
 }
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@
 #include "daemon/collector/sampler.h"
 #include "daemon/collector/sideband.h"
 #include "daemon/collector/symbolizer_client.h"
+#include "daemon/collector/table_cache.h"
 
 enum check_state {
 	CHECK_OK,
@@ -36,7 +38,7 @@ struct check {
 	char text[OPTIONS_ERROR_SIZE];
 };
 
-#define CHECKS_MAX 10
+#define CHECKS_MAX 12
 
 struct checks {
 	struct check all[CHECKS_MAX];
@@ -135,6 +137,11 @@ static void check_sampling(struct checks *c)
 		return;
 	}
 	add(c, "sampling", CHECK_OK, "the BPF program is loaded and cpu-clock events are open");
+	if (sampler__own_walker(s))
+		add(c, "unwinding", CHECK_OK, "by unwind tables, in the kernel");
+	else
+		add(c, "unwinding", CHECK_WEAKER,
+		    "by frame pointers only: this kernel has no bpf_loop, which came with 5.17");
 	check_ticks(c, s);
 	cpu = sampler__cpu(s, 0);
 	sampler__free(s);
@@ -173,6 +180,25 @@ static void check_names(struct checks *c)
 		    "cprofd-symbolizer is neither beside cprofd nor in %s", CPROFD_LIBEXECDIR);
 	else
 		add(c, "symbolizer", CHECK_OK, "%s", path);
+}
+
+static void check_cache(struct checks *c)
+{
+	char path[PATH_MAX], program[PATH_MAX];
+	struct table_cache *cache = NULL;
+	int r;
+
+	if (symbolizer_client_locate(program, sizeof(program)) < 0)
+		return;
+	table_cache_locate(path, sizeof(path));
+	r = table_cache__new(&cache, path, program);
+	table_cache__free(cache);
+	if (r == 0)
+		add(c, "table cache", CHECK_OK, "%s", path);
+	else
+		add(c, "table cache", CHECK_WEAKER,
+		    "unwind tables are made anew at each start: %s: %s", path,
+		    r == -EPERM ? "not ours alone; it needs our user and mode 0700" : strerror(-r));
 }
 
 /* Prints TEXT as a JSON string; it holds no control characters but may hold quotes. */
@@ -221,6 +247,7 @@ int run_check(const struct options *o)
 	check_namespace(&c);
 	check_sampling(&c);
 	check_names(&c);
+	check_cache(&c);
 	for (size_t i = 0; i < c.n; i++)
 		works = works && c.all[i].state != CHECK_FAILED;
 	if (o->json)

@@ -344,6 +344,11 @@ void sampler__set_helper(struct sampler *s, enum sampler_helper helper, uint32_t
 	s->skel->bss->helper_tgids[helper] = tgid;
 }
 
+bool sampler__own_walker(const struct sampler *s)
+{
+	return s->skel->rodata->knobs.own_unwinder;
+}
+
 int sampler__unwind_memory_fd(const struct sampler *s)
 {
 	return bpf_map__fd(s->skel->maps.unwind_memory);

@@ -83,6 +83,10 @@ int sampler__fd(const struct sampler *s);
 /* Names a process that FILTER_TREE leaves out; its tgid changes when it is restarted. */
 void sampler__set_helper(struct sampler *s, enum sampler_helper helper, uint32_t tgid);
 
+/* Whether stacks are walked by our own walker; else by the kernel's, which knows frame pointers
+ * only. */
+bool sampler__own_walker(const struct sampler *s);
+
 /* The BPF arrays that the walker reads, for struct unwind_memory and struct spaces. Borrowed. */
 int sampler__unwind_memory_fd(const struct sampler *s);
 int sampler__processes_fd(const struct sampler *s);

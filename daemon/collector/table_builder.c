@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "daemon/collector/table_cache.h"
 
 /* New programs come in bursts; between those the symbolizer's memory is better spent elsewhere. */
 #define REST_SECONDS 5
@@ -26,6 +27,7 @@ struct question {
 
 struct table_builder {
 	struct symbolizer_client *client; /* used by the thread only */
+	struct table_cache *cache;	  /* likewise; NULL = none */
 	pthread_t thread;
 	bool running;
 	int event_fd;
@@ -91,20 +93,24 @@ bool unwind_table_valid(const struct unwind_line *lines, uint32_t n_lines)
 	return true;
 }
 
-/* Maps the memory at FD that the symbolizer has made, if nobody can change it any more. */
-static int map_table(int fd, uint32_t n_lines, struct built_table *ret)
+/* Whether the memory at FD, which the symbolizer has made, is N_LINES that nobody can change any
+ * more. */
+static bool is_sealed(int fd, uint32_t n_lines)
 {
 	const int sealed = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
-	size_t n_bytes = (size_t)n_lines * sizeof(struct unwind_line);
 	struct stat st;
-	void *p;
 
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	if (!n_lines || (uint64_t)st.st_size != n_bytes ||
-	    (fcntl(fd, F_GET_SEALS) & sealed) != sealed)
-		return -EBADMSG;
-	p = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
+	return fstat(fd, &st) == 0 && n_lines &&
+	       (uint64_t)st.st_size == n_lines * sizeof(struct unwind_line) &&
+	       (fcntl(fd, F_GET_SEALS) & sealed) == sealed;
+}
+
+/* Maps the table at OFF of FD. */
+static int map_table(int fd, off_t off, uint32_t n_lines, struct built_table *ret)
+{
+	size_t n_bytes = (size_t)n_lines * sizeof(struct unwind_line);
+	void *p = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, off);
+
 	if (p == MAP_FAILED)
 		return -errno;
 	if (!unwind_table_valid(p, n_lines)) {
@@ -117,26 +123,54 @@ static int map_table(int fd, uint32_t n_lines, struct built_table *ret)
 	return 0;
 }
 
+/* Takes a table that was made before. False where there is none. */
+static bool take_cached(struct table_builder *b, int file, struct built_table *ret)
+{
+	cleanup_close int fd = -1;
+	struct msg_unwind_table made;
+
+	if (!b->cache || table_cache__find(b->cache, file, &fd, &made) < 0 ||
+	    map_table(fd, TABLE_CACHE_LINES_OFF, made.n_lines, ret) < 0)
+		return false;
+	ret->build_id = made.build_id;
+	ret->n_bad = made.n_bad;
+	ret->from_cache = true;
+	return true;
+}
+
+/* Has a table made. 0 or -errno, as struct built_table has it. */
+static int make(struct table_builder *b, int file, struct built_table *ret)
+{
+	cleanup_close int fd = -1;
+	struct msg_unwind_table made;
+	int r = symbolizer_client__unwind_table(b->client, file, &fd, &made);
+
+	if (r == SYMBOLIZER_UNUSABLE)
+		return -ENOEXEC;
+	if (r == SYMBOLIZER_DIED)
+		return -EIO;
+	if (r < 0)
+		return r;
+	if (!is_sealed(fd, made.n_lines))
+		return -EBADMSG;
+	r = map_table(fd, 0, made.n_lines, ret);
+	if (r < 0)
+		return r;
+	ret->build_id = made.build_id;
+	ret->n_bad = made.n_bad;
+	/* A full disk costs the next start some time and nothing else. */
+	if (b->cache)
+		(void)!table_cache__put(b->cache, file, &made, ret->lines);
+	return 0;
+}
+
 static void build(struct table_builder *b, const struct question *q, struct built_table *ret)
 {
 	uint64_t start = clock_ns(CLOCK_MONOTONIC);
-	cleanup_close int fd = -1;
-	struct msg_unwind_table made;
-	int r = symbolizer_client__unwind_table(b->client, q->fd, &fd, &made);
 
 	*ret = (struct built_table){.id = q->id};
-	if (r == SYMBOLIZER_UNUSABLE)
-		ret->error = -ENOEXEC;
-	else if (r == SYMBOLIZER_DIED)
-		ret->error = -EIO;
-	else if (r < 0)
-		ret->error = r;
-	else
-		ret->error = map_table(fd, made.n_lines, ret);
-	if (!ret->error) {
-		ret->build_id = made.build_id;
-		ret->n_bad = made.n_bad;
-	}
+	if (!take_cached(b, q->fd, ret))
+		ret->error = make(b, q->fd, ret);
 	ret->build_ns = clock_ns(CLOCK_MONOTONIC) - start;
 }
 
@@ -199,7 +233,7 @@ static int start_thread(struct table_builder *b)
 	return -r;
 }
 
-int table_builder__new(struct table_builder **ret, const char *symbolizer,
+int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx)
 {
 	_cleanup_(table_builder__freep) struct table_builder *b = calloc(1, sizeof(*b));
@@ -213,6 +247,9 @@ int table_builder__new(struct table_builder **ret, const char *symbolizer,
 	if (b->event_fd < 0)
 		return -errno;
 	r = symbolizer_client__new(&b->client, symbolizer, started, ctx);
+	/* Without a cache everything works, only later. */
+	if (r == 0 && cache && table_cache__new(&b->cache, cache, symbolizer) == -ENOMEM)
+		r = -ENOMEM;
 	if (r == 0)
 		r = start_thread(b);
 	if (r < 0)
@@ -237,6 +274,7 @@ struct table_builder *table_builder__free(struct table_builder *b)
 	for (size_t i = 0; i < b->n_answers; i++)
 		built_table__fini(&b->answers[i]);
 	symbolizer_client__free(b->client);
+	table_cache__free(b->cache);
 	close_fd(b->event_fd);
 	free(b->questions);
 	free(b->answers);

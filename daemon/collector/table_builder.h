@@ -27,14 +27,17 @@ struct built_table {
 	struct msg_build_id build_id; /* of the file */
 	uint32_t n_bad; /* functions that could not be read */
 	uint64_t build_ns;
+	bool from_cache;
 	size_t n_bytes_mapped; /* for built_table__fini() */
 };
 
 void built_table__fini(struct built_table *table);
 
-/* Starts the thread. SYMBOLIZER, STARTED and CTX as in symbolizer_client.h; STARTED is called in the
- * thread. 0 or -errno. */
-int table_builder__new(struct table_builder **ret, const char *symbolizer,
+/*
+ * Starts the thread. SYMBOLIZER, STARTED and CTX as in symbolizer_client.h; STARTED is called in the
+ * thread. Tables are kept in the directory CACHE, if that can be used; NULL = nowhere. 0 or -errno.
+ */
+int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx);
 /* Takes NULL. Waits for the table at work. Returns NULL. */
 struct table_builder *table_builder__free(struct table_builder *b);

@@ -52,7 +52,7 @@ int unwinding__new(struct unwinding **ret, const struct unwinding_options *o)
 	u->vdso_fd = vdso_open();
 	r = unwind_memory__new(&u->memory, memory_fd, SAMPLER_UNWIND_LINES);
 	if (r == 0)
-		r = table_builder__new(&u->builder, o->symbolizer, o->started, o->ctx);
+		r = table_builder__new(&u->builder, o->symbolizer, o->cache, o->started, o->ctx);
 	if (r == 0)
 		r = unwind_tables__new(&u->tables, u->memory, u->builder);
 	if (r == 0)

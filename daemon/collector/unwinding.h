@@ -33,6 +33,7 @@ struct unwinding_options {
 	struct sampler *sampler;    /* whose walker is served; NULL = none */
 	struct objects *objects;    /* all are borrowed */
 	const char *symbolizer;	    /* path of the program */
+	const char *cache;	    /* directory for tables; NULL = none */
 	symbolizer_started_fn started; /* called in a thread of this module */
 	unwinding_deliver_fn deliver;
 	void *ctx; /* of both */
