@@ -19,6 +19,10 @@
 /* Functions that may hold one address; real files have at most two. */
 #define ACTIVE_MAX 16
 
+/* How far to look for functions that begin before a segment and reach into it: there are such only
+ * where segments are cut up or overlap. */
+#define LOOK_BACK_MAX 4096
+
 /* Linkers align functions to 16 bytes: what lies between two is padding and needs no row. */
 #define PADDING_MAX 16
 
@@ -324,6 +328,14 @@ static size_t first_function_from(const struct unwind_table *t, uint64_t vaddr)
 	return lo;
 }
 
+static void activate(struct layout *l, const struct function *f)
+{
+	if (l->n_active < ACTIVE_MAX)
+		l->active[l->n_active++] = f;
+	else
+		l->t->stats.n_dropped++;
+}
+
 /* Goes over [START, END) of one segment, from one start or end of a function to the next. */
 static int emit_range(struct layout *l, uint64_t start, uint64_t end)
 {
@@ -333,15 +345,15 @@ static int emit_range(struct layout *l, uint64_t start, uint64_t end)
 	int r = 0;
 
 	l->n_active = 0;
+	for (size_t i = next - MIN(next, LOOK_BACK_MAX); i < next; i++)
+		if (t->functions[i].end > start)
+			activate(l, &t->functions[i]);
 	while (pos < end && r == 0) {
 		uint64_t until;
 
 		for (; next < t->n_functions && t->functions[next].start <= pos; next++) {
 			expire(l, pos);
-			if (l->n_active < ACTIVE_MAX)
-				l->active[l->n_active++] = &t->functions[next];
-			else
-				l->t->stats.n_dropped++;
+			activate(l, &t->functions[next]);
 		}
 		until = MIN(expire(l, pos), end);
 		if (next < t->n_functions)
@@ -362,20 +374,36 @@ static int by_offset(const void *pa, const void *pb)
 	return a->off < b->off ? -1 : a->off > b->off;
 }
 
-static int emit_segments(struct layout *l, const struct elf_file *file, uint64_t *ret_end)
+/* The segments of FILE whose addresses do not wrap around, in the order of the file. *RET is the
+ * caller's. 0, -ENOMEM, or -ENOEXEC where there are none. */
+static int sort_segments(const struct elf_file *file, struct elf_segment **ret, size_t *ret_n)
 {
-	size_t n;
+	size_t n, kept = 0;
 	const struct elf_segment *given = elf_file__code(file, &n);
-	cleanup_free struct elf_segment *segments = malloc(n * sizeof(*segments) + 1);
-	uint64_t done = 0; /* file offset up to which there are rows */
-	int r = 0;
+	struct elf_segment *segments = malloc(n * sizeof(*segments) + 1);
 
 	if (!segments)
 		return -ENOMEM;
-	if (n == 0)
+	for (size_t i = 0; i < n; i++)
+		if (given[i].n_bytes <= UINT64_MAX - MAX(given[i].off, given[i].vaddr))
+			segments[kept++] = given[i];
+	if (kept == 0) {
+		free(segments);
 		return -ENOEXEC;
-	memcpy(segments, given, n * sizeof(*segments));
-	qsort(segments, n, sizeof(*segments), by_offset);
+	}
+	qsort(segments, kept, sizeof(*segments), by_offset);
+	*ret = segments;
+	*ret_n = kept;
+	return 0;
+}
+
+static int emit_segments(struct layout *l, const struct elf_file *file, uint64_t *ret_end)
+{
+	cleanup_free struct elf_segment *segments = NULL;
+	size_t n = 0;
+	uint64_t done = 0; /* file offset up to which there are rows */
+	int r = sort_segments(file, &segments, &n);
+
 	for (size_t i = 0; i < n && r == 0; i++) {
 		uint64_t skip = done > segments[i].off ? done - segments[i].off : 0;
 

@@ -39,16 +39,16 @@ int unwind_table__new(struct unwind_table **ret);
 struct unwind_table *unwind_table__free(struct unwind_table *t);
 
 /*
- * Begins the function at [START, END), addresses in the file's own terms. Its rows follow. A function
- * that is empty, or one too many, is dropped and counted, with its rows. 0 or -ENOMEM.
+ * Begins the function at [START, END), addresses in the file's own terms. Its rows follow. A
+ * function that is empty, or one too many, is dropped and counted, with its rows. 0 or -ENOMEM.
  */
 int unwind_table__begin(struct unwind_table *t, enum unwind_source source, uint64_t start,
 			uint64_t end);
 
 /*
- * From VADDR on, up to the next row or the function's end, RULE holds. Rows of a function ascend; one
- * at the address of the last replaces it; one outside of the function is ignored. Before the first
- * row nothing is known. 0 or -ENOMEM.
+ * From VADDR on, up to the next row or the function's end, RULE holds. Rows of a function ascend;
+ * one at the address of the last replaces it; one outside of the function is ignored. Before the
+ * first row nothing is known. 0 or -ENOMEM.
  */
 int unwind_table__row(struct unwind_table *t, uint64_t vaddr, const struct unwind_rule *rule);
 
