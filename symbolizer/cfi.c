@@ -47,7 +47,7 @@ static void read_id(const struct reader *reader, bool is_64, struct entry *entry
 	if (!reader->section->is_debug_frame) {
 		/* Four bytes, even if the length has eight. */
 		id = cursor__u32(&entry->body);
-		entry->is_common = id == 0;
+		entry->is_common = id == 0 && !entry->body.failed;
 		entry->common_off = at - id;
 	} else if (is_64) {
 		id = cursor__u64(&entry->body);
@@ -90,7 +90,7 @@ static bool next_entry(struct reader *reader, struct entry *entry, bool *ret_bro
 			read_id(reader, is_64, entry);
 			return true;
 		}
-		/* Linkers put one terminator at the end, but they also copy those of their inputs. */
+		/* Linkers put a terminator at the end, but also copy those of their inputs. */
 		if (reader->section->ends_at_zero)
 			return false;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads call frame information: .eh_frame (Linux Standard Base, Core, section 10.6) and .debug_frame
- * (DWARF 5, section 6.4).
+ * Reads call frame information: .eh_frame (Linux Standard Base, Core, section 10.6) and
+ * .debug_frame (DWARF 5, section 6.4).
  *
  * Each function that it describes goes into an unwind table by itself, so one that makes no sense
  * costs that function only. The bytes are untrusted: none outside of them is read, and the time is
@@ -25,8 +25,8 @@ struct cfi_section {
 	uint8_t address_size; /* 4 or 8 */
 	/* What addresses may be relative to. */
 	uint64_t text_vaddr, data_vaddr;
-	/* All code lies in [code_start, code_end). What starts elsewhere was left over when a linker
-	 * dropped its code, and is no function. */
+	/* All code lies in [code_start, code_end). What starts elsewhere was left over when a
+	 * linker dropped its code, and is no function. */
 	uint64_t code_start, code_end;
 };
 

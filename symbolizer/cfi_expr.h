@@ -2,9 +2,9 @@
 /*
  * What a DWARF expression in call frame information computes, as far as an unwind rule can say it.
  *
- * The expression is run on symbols instead of numbers: registers stay unknown, and a value is kept as
- * long as it has one of a few forms. So it does not matter which of the many spellings a compiler or
- * an assembler programmer has chosen. Everything else is CFI_VALUE_OTHER.
+ * The expression is run on symbols instead of numbers: registers stay unknown, and a value is kept
+ * as long as it has one of a few forms. So it does not matter which of the many spellings a
+ * compiler or an assembler programmer has chosen. Everything else is CFI_VALUE_OTHER.
  */
 #ifndef SYMBOLIZER_CFI_EXPR_H
 #define SYMBOLIZER_CFI_EXPR_H
@@ -40,8 +40,8 @@ struct cfi_value {
 };
 
 /*
- * The value of EXPR. On the stack lies INITIAL, unless it is NULL. PC_REG is the number of the program
- * counter. Takes time linear in the bytes.
+ * The value of EXPR. On the stack lies INITIAL, unless it is NULL. PC_REG is the number of the
+ * program counter. Takes time linear in the bytes.
  */
 struct cfi_value cfi_expr_value(struct cursor expr, const struct cfi_value *initial,
 				uint8_t pc_reg);

@@ -154,7 +154,7 @@ static int read_section(const struct elf_file *file, const char *name, struct un
 	return read_bytes(file, &section, t);
 }
 
-/* How many bytes from VADDR on are loaded from the file in one piece; 0 = none, or not believable. */
+/* How many bytes from VADDR on are loaded from the file in one piece; 0 = none, or too many. */
 static uint64_t loaded_from(const struct elf_file *file, uint64_t vaddr)
 {
 	Elf *elf = elf_file__elf(file);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Finds the call frame information of an ELF file: .eh_frame, by its section or, where a file has lost
- * those, by the segment that leads to it; and .debug_frame, compressed or not.
+ * Finds the call frame information of an ELF file: .eh_frame, by its section or, where a file has
+ * lost those, by the segment that leads to it; and .debug_frame, compressed or not.
  */
 #ifndef SYMBOLIZER_CFI_FILE_H
 #define SYMBOLIZER_CFI_FILE_H

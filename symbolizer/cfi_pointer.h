@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses as .eh_frame encodes them (Linux Standard Base, Core, "DWARF Exception Header Encoding"):
- * a format, and what the number is relative to.
+ * Addresses as .eh_frame encodes them (Linux Standard Base, Core, "DWARF Exception Header
+ * Encoding"): a format, and what the number is relative to.
  */
 #ifndef SYMBOLIZER_CFI_POINTER_H
 #define SYMBOLIZER_CFI_POINTER_H

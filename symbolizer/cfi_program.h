@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs the programs of call frame information (DWARF 5, section 6.4.2): how the rules for getting to
- * the caller change from one instruction of a function to the next.
+ * Runs the programs of call frame information (DWARF 5, section 6.4.2): how the rules for getting
+ * to the caller change from one instruction of a function to the next.
  *
- * The programs are untrusted. Each runs in time linear in its bytes, since expressions are turned into
- * symbols where they are set, not where they are used.
+ * The programs are untrusted. Each runs in time linear in its bytes, since expressions are turned
+ * into symbols where they are set, not where they are used.
  */
 #ifndef SYMBOLIZER_CFI_PROGRAM_H
 #define SYMBOLIZER_CFI_PROGRAM_H
@@ -40,7 +40,7 @@ struct cfi_scratch {
 	struct cfi_state remembered[CFI_REMEMBER_MAX];
 };
 
-/* Runs PROGRAM, which all functions with COMMON share, and sets common->initial. CFI_OK or CFI_BAD. */
+/* Runs PROGRAM, shared by the functions of COMMON, and sets common->initial. CFI_OK or CFI_BAD. */
 int cfi_program_run_common(const struct cfi_abi *abi, struct cfi_common *common,
 			   struct cursor program, struct cfi_scratch *scratch);
 

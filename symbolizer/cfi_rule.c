@@ -168,7 +168,7 @@ struct unwind_rule cfi_state__rule(const struct cfi_state *state, const struct c
 
 	if (state->regs[abi->ra_slot].kind == CFI_REG_UNDEFINED)
 		return root;
-	/* Some authors mark ordinary frames as a signal's, to have their callers looked up exactly. */
+	/* Some authors mark ordinary frames so, to have the caller looked up exactly. */
 	if (is_signal && (state->cfa.kind != CFI_VALUE_REG || abi->ra_is_register))
 		return signal;
 	if (!set_ra(&rule, state, abi))

@@ -27,8 +27,8 @@ struct cfi_reg {
 	int64_t off;
 };
 
-/* The registers that are followed: those of unwind_rule.saved, the return address where it is none of
- * these, and the stack pointer. */
+/* The registers that are followed: those of unwind_rule.saved, the return address where it is none
+ * of these, and the stack pointer. */
 enum { CFI_SLOT_RA = UNWIND_N_SAVED, CFI_SLOT_SP, CFI_SLOT_MAX };
 
 struct cfi_state {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads numbers from a stretch of untrusted bytes, in this machine's byte order, never outside of it.
+ * Reads numbers from a stretch of untrusted bytes, in this machine's byte order.
  *
- * A read that does not fit fails the cursor for good: it, and all after it, give 0, and nothing is
- * left. So a reader may read a whole structure and look at `failed` once.
+ * Nothing outside of it is read: a read that does not fit fails the cursor for good, and it and all
+ * after it give 0. So a reader may read a whole structure and look at `failed` once.
  */
 #ifndef SYMBOLIZER_CURSOR_H
 #define SYMBOLIZER_CURSOR_H
@@ -31,7 +31,7 @@ int64_t cursor__sleb(struct cursor *c);
 
 void cursor__skip(struct cursor *c, uint64_t n);
 
-/* Takes N bytes off into a cursor of their own, which is failed and empty where they are not there. */
+/* Takes N bytes off into a cursor of their own, failed and empty where they are not there. */
 struct cursor cursor__take(struct cursor *c, uint64_t n);
 
 /* A string that ends in the stretch, borrowed; NULL and failed where it does not. */
