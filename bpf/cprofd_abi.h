@@ -91,8 +91,9 @@ struct unwind_regs {
  * and then n_user, both leaf first. Frame 0 of each part is the interrupted instruction, the others
  * are return addresses, or one more than the instruction that a signal interrupted.
  *
- * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, and then stack_bytes
- * of the stack from its sp on.
+ * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of the
+ * stack from its sp on, and then other_bytes of the stack from other_start on, to which the frame
+ * pointers lead (Go's system stack is called from a goroutine's).
  */
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */
@@ -104,6 +105,9 @@ struct sample_record {
 	abi_u32
 	    exec_id; /* grows by one with each exec of this process; inherited by its children */
 	abi_u32 stack_bytes;
+	abi_u64 other_start;
+	abi_u32 other_bytes;
+	abi_u32 reserved2;
 	abi_u16 n_kernel;
 	abi_u16 n_user;
 	abi_u8 user_end; /* enum stack_end */
@@ -113,7 +117,8 @@ struct sample_record {
 };
 
 /* What is copied of a stack at most. See docs/ARCHITECTURE.md for how it was chosen. */
-#define STACK_COPY_MAX (16u << 10)
+#define STACK_COPY_MAX (32u << 10)
+#define OTHER_COPY_MAX (8u << 10)
 
 /*
  * What became of the ticks of one CPU since the start. Written by that CPU's program only, read
@@ -306,7 +311,7 @@ _Static_assert(sizeof(struct unwind_table_head) == sizeof(struct unwind_line), "
 _Static_assert(sizeof(struct unwind_space_head) == sizeof(struct unwind_line), "a line");
 _Static_assert(sizeof(struct unwind_mapping) * UNWIND_MAPPINGS_PER_LINE == 64, "a line");
 _Static_assert(sizeof(struct unwind_process) * UNWIND_PROCESSES_PER_LINE == 64, "a line");
-_Static_assert(sizeof(struct sample_record) == 64, "sample header");
+_Static_assert(sizeof(struct sample_record) == 80, "sample header");
 _Static_assert(sizeof(struct cpu_counters) == 128, "two cache lines");
 _Static_assert(sizeof(struct sampler_knobs) == 20, "knobs");
 

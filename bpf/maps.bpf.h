@@ -10,12 +10,14 @@
 
 /* What may follow a sample's header: frames, then registers and stack for user space to go on. */
 #define SAMPLE_WORDS_MAX                                                                           \
-	(SAMPLE_FRAMES_MAX + sizeof(struct unwind_regs) / 8 + STACK_COPY_MAX / 8)
+	(SAMPLE_FRAMES_MAX + sizeof(struct unwind_regs) / 8 +                                      \
+	 (STACK_COPY_MAX + OTHER_COPY_MAX) / 8)
 
 struct sample_scratch {
 	struct sample_record record;
 	abi_u64 words[SAMPLE_WORDS_MAX];
 	struct unwind_walk walk;
+	abi_u64 woken_ns; /* when this CPU last told of a new process */
 };
 
 /*
@@ -32,10 +34,11 @@ struct {
 
 /*
  * scratch: where a sample is put together, since it is larger than a BPF stack. Written and read by
- * the program only. Key: 0. 28 KiB a CPU.
+ * that CPU's program only, one at a time. Key: CPU number; not a per-CPU map, whose values end at 32
+ * KiB. Size: possible CPUs (set at load), 52 KiB each.
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);
 	__type(key, abi_u32);
 	__type(value, struct sample_scratch);

@@ -24,6 +24,9 @@ const volatile struct sampler_knobs knobs = {0};
  * one. */
 volatile abi_u32 helper_tgids[SAMPLER_HELPERS_MAX] = {0};
 
+/* How often a CPU may wake the collector for processes that are new. */
+#define NEWS_INTERVAL_NS 10000000
+
 /* Ancestors that FILTER_TREE looks at; a process tree deeper than this is taken as foreign. */
 #define ANCESTORS_MAX 64
 
@@ -143,32 +146,61 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 }
 
 /*
- * Adds what user space needs to go on: the registers of the last frame, and the stack from there,
- * page by page as far as it is in memory, ROOM bytes of it at most.
+ * Copies the user memory from ADDR on to TO, page by page as far as it is in memory, up to ROOM bytes
+ * but at most MAX. Returns the number of bytes, a multiple of 8.
  */
+static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, abi_u32 max)
+{
+	abi_u32 n = 0;
+
+	for (abi_u32 i = 0; i <= max / USER_PAGE && n < room; i++) {
+		abi_u32 part = USER_PAGE - ((addr + n) & (USER_PAGE - 1));
+
+		/* verifier: both bounds anew in each turn (6.1). */
+		if (n > max - USER_PAGE || part > USER_PAGE ||
+		    bpf_probe_read_user(to + n, part, (void *)(long)(addr + n)))
+			break;
+		n += part;
+	}
+	return n & ~7u;
+}
+
+/* Links of frame pointers that are followed to find another stack. */
+#define OTHER_LINKS_MAX 32
+
+/* Where the frame pointers leave the stack at SP; 0 = nowhere. */
+static __always_inline abi_u64 other_stack(abi_u64 fp, abi_u64 sp)
+{
+	for (int i = 0; i < OTHER_LINKS_MAX; i++) {
+		if ((fp & 7) || fp < USER_CODE_START || fp >= ARCH_USER_END)
+			return 0;
+		if (fp - sp >= STACK_COPY_MAX)
+			return fp;
+		if (bpf_probe_read_user(&fp, sizeof(fp), (void *)(long)fp))
+			return 0;
+	}
+	return 0;
+}
+
+/* Adds what user space needs to go on: the registers of the last frame, and the stack from there,
+ * ROOM bytes of it at most. */
 static __always_inline void take_rest(struct sample_scratch *s, abi_u32 room)
 {
-	abi_u32 n = s->record.n_kernel + s->record.n_user, n_bytes = 0;
-	abi_u64 sp = s->walk.regs.sp;
+	struct unwind_regs *regs = &s->walk.regs;
+	abi_u32 n = s->record.n_kernel + s->record.n_user, n_bytes;
 
 	if (n > SAMPLE_FRAMES_MAX)
 		return;
-	__builtin_memcpy(&s->words[n], &s->walk.regs, sizeof(s->walk.regs));
-	n += sizeof(s->walk.regs) / sizeof(abi_u64);
-	for (abi_u32 i = 0; i <= STACK_COPY_MAX / USER_PAGE && n_bytes < room; i++) {
-		abi_u32 part = USER_PAGE - ((sp + n_bytes) & (USER_PAGE - 1));
-
-		/* verifier: both bounds anew in each turn (6.1). */
-		if (n_bytes > STACK_COPY_MAX - USER_PAGE)
-			break;
-		if (part > USER_PAGE)
-			break;
-		if (bpf_probe_read_user((char *)&s->words[n] + n_bytes, part,
-					(void *)(long)(sp + n_bytes)))
-			break;
-		n_bytes += part;
-	}
-	s->record.stack_bytes = n_bytes & ~7u;
+	__builtin_memcpy(&s->words[n], regs, sizeof(*regs));
+	n += sizeof(*regs) / sizeof(abi_u64);
+	n_bytes = copy_stack((char *)&s->words[n], regs->sp, room, STACK_COPY_MAX);
+	s->record.stack_bytes = n_bytes;
+	s->record.other_start = room ? other_stack(regs->r[ARCH_FP], regs->sp) : 0;
+	/* verifier: a bound on where the other part goes (6.1). */
+	if (!s->record.other_start || n_bytes > STACK_COPY_MAX)
+		return;
+	s->record.other_bytes = copy_stack((char *)&s->words[n] + n_bytes, s->record.other_start,
+					   OTHER_COPY_MAX, OTHER_COPY_MAX);
 }
 
 static __always_inline void take_kernel(struct bpf_perf_event_data *ctx, struct sample_scratch *s)
@@ -191,7 +223,22 @@ static __always_inline abi_u32 stack_room(abi_u64 fill)
 	return fill < 3 * (abi_u64)knobs.wake_bytes ? USER_PAGE : 0;
 }
 
-/* Sends the record; wakes the collector only when this record takes the ring over its mark. */
+/*
+ * Whether this sample is of a process that the walker does not know: the sooner the collector hears
+ * of it, the fewer stacks have to be copied. One that cannot be made known does not wake it all the
+ * time.
+ */
+static __always_inline bool news_of_process(struct sample_scratch *s)
+{
+	if (s->record.user_end != STACK_END_UNKNOWN || s->walk.space ||
+	    s->record.time_ns - s->woken_ns < NEWS_INTERVAL_NS)
+		return false;
+	s->woken_ns = s->record.time_ns;
+	return true;
+}
+
+/* Sends the record; wakes the collector only when this record takes the ring over its mark, or tells
+ * of a process that is new to the walker. */
 static __always_inline bool ship(struct sample_scratch *s, abi_u32 cpu)
 {
 	abi_u32 shard = cpu & knobs.ring_mask;
@@ -204,13 +251,13 @@ static __always_inline bool ship(struct sample_scratch *s, abi_u32 cpu)
 	size = ((abi_u64)s->record.n_kernel + s->record.n_user) * sizeof(abi_u64);
 	if (s->record.user_end == STACK_END_UNKNOWN) {
 		take_rest(s, stack_room(fill));
-		size += sizeof(s->walk.regs) + s->record.stack_bytes;
+		size += sizeof(s->walk.regs) + s->record.stack_bytes + s->record.other_bytes;
 	}
 	/* verifier: the size of what is copied must be bounded by the map's value (5.10). */
 	if (size > sizeof(s->words))
 		return false;
 	size += sizeof(s->record);
-	if (fill < knobs.wake_bytes && fill + size >= knobs.wake_bytes)
+	if ((fill < knobs.wake_bytes && fill + size >= knobs.wake_bytes) || news_of_process(s))
 		flags = BPF_RB_FORCE_WAKEUP;
 	return bpf_ringbuf_output(ring, s, size, flags) == 0;
 }
@@ -220,7 +267,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 {
 	struct task_struct *task = (void *)bpf_get_current_task();
 	abi_u64 ids = bpf_get_current_pid_tgid();
-	abi_u32 cpu = bpf_get_smp_processor_id(), zero = 0;
+	abi_u32 cpu = bpf_get_smp_processor_id();
 	struct cpu_counters *count = bpf_map_lookup_elem(&counters, &cpu);
 	struct sample_scratch *s;
 
@@ -234,7 +281,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 		count->filtered++;
 		return 0;
 	}
-	s = bpf_map_lookup_elem(&scratch, &zero);
+	s = bpf_map_lookup_elem(&scratch, &cpu);
 	if (!s) {
 		count->lost[LOST_NO_SCRATCH]++;
 		return 0;
@@ -247,7 +294,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	s->record.seq = (abi_u32)count->kept;
 	s->record.exec_id = BPF_CORE_READ(task, self_exec_id);
 	s->record.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
-	s->record.stack_bytes = 0;
+	s->record.stack_bytes = s->record.other_bytes = 0;
 	s->record.n_user = 0;
 	bpf_get_current_comm(s->record.comm, sizeof(s->record.comm));
 	take_kernel(ctx, s);

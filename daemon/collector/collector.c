@@ -47,6 +47,7 @@ struct collector {
 	uint32_t *cut_seq;	/* by CPU: first sample of the current window */
 	struct sampler_ticks *ticks; /* by index of CPU: at the start of the current window */
 	size_t n_submitted;	     /* windows at the finisher */
+	uint64_t unknown_ns;	     /* time of the last sample drained that the walker could not finish */
 	uint64_t reaped_ns;
 	bool resync; /* events were lost */
 	uint64_t resynced_ns;
@@ -261,6 +262,8 @@ static int take_sample(void *ctx, const struct sample_record *record, size_t siz
 
 	if (record->cpu >= sampler__n_possible_cpus(c->sampler))
 		return -EBADMSG;
+	if (record->user_end == STACK_END_UNKNOWN)
+		c->unknown_ns = MAX(c->unknown_ns, record->time_ns);
 	return timeline__add_sample(c->timeline, record, size);
 }
 
@@ -349,6 +352,15 @@ static int settle(struct collector *c, uint64_t now_ns)
 	finisher__submit(c->finisher, steal_ptr(c->closing));
 	c->n_submitted++;
 	return 0;
+}
+
+uint64_t collector__wait_ns(const struct collector *c)
+{
+	uint64_t replayed = clock_ns(CLOCK_MONOTONIC) - TIMELINE_SLACK_NS;
+
+	return c->unknown_ns < replayed ? COLLECTOR_DRAIN_NS
+					: MIN(c->unknown_ns - replayed + NSEC_PER_MSEC,
+					      COLLECTOR_DRAIN_NS);
 }
 
 int collector__pump(struct collector *c)

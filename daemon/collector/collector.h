@@ -41,7 +41,11 @@ void collector__forget_target(struct collector *c, uint32_t tgid);
 #define COLLECTOR_FDS 4
 size_t collector__fds(const struct collector *c, int fds[COLLECTOR_FDS]);
 
-/* Drains and counts what has arrived. To be called every COLLECTOR_DRAIN_NS. 0 or -errno. */
+/* How long to wait for the descriptors until the next pump at the latest: COLLECTOR_DRAIN_NS, or
+ * less where a process waits to be told to the walker. */
+uint64_t collector__wait_ns(const struct collector *c);
+
+/* Drains and counts what has arrived. 0 or -errno. */
 int collector__pump(struct collector *c);
 
 /* Whether a window may end now: not while the finisher is still at work on two earlier ones. */

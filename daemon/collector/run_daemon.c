@@ -166,8 +166,9 @@ static uint64_t time_to_wait(const struct service *s)
 {
 	uint64_t wall = clock_ns(CLOCK_REALTIME);
 
-	return wall >= s->boundary_ns ? COLLECTOR_DRAIN_NS
-				      : MIN(COLLECTOR_DRAIN_NS, s->boundary_ns - wall);
+	uint64_t wait = collector__wait_ns(s->collector);
+
+	return wall >= s->boundary_ns ? wait : MIN(wait, s->boundary_ns - wall);
 }
 
 /* One round: waits, drains, rotates. */

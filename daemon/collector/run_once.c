@@ -239,7 +239,7 @@ static int sample(struct once *run)
 	int r = fds ? 0 : -ENOMEM;
 
 	while (r == 0 && (now = clock_ns(CLOCK_MONOTONIC), !finished(run, now))) {
-		uint64_t wait = COLLECTOR_DRAIN_NS;
+		uint64_t wait = collector__wait_ns(run->collector);
 		size_t n = poll_set(run, fds);
 		struct timespec ts;
 

@@ -80,7 +80,8 @@ static int on_ring_record(void *ctx, void *bytes, size_t size)
 		return -EBADMSG;
 	if (record->user_end == STACK_END_UNKNOWN)
 		rest -= sizeof(struct unwind_regs);
-	if (rest != ((size_t)record->n_kernel + record->n_user) * 8 + record->stack_bytes)
+	if (rest != ((size_t)record->n_kernel + record->n_user) * 8 + record->stack_bytes +
+			record->other_bytes)
 		return -EBADMSG;
 	return s->fn(s->fn_ctx, record, size);
 }
@@ -174,6 +175,8 @@ static int load_program(struct sampler *s, const struct sampler_options *o)
 	if (r < 0)
 		return r;
 	r = bpf_map__set_max_entries(s->skel->maps.counters, s->n_possible);
+	if (r == 0)
+		r = bpf_map__set_max_entries(s->skel->maps.scratch, s->n_possible);
 	if (r == 0)
 		r = bpf_map__set_max_entries(s->skel->maps.unwind_caches, s->n_possible);
 	if (r == 0)

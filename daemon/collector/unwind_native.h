@@ -15,14 +15,19 @@
 #include "bpf/cprofd_abi.h"
 #include "daemon/collector/mapset.h"
 
+/* A piece of stack that came with the sample. */
+struct native_stack {
+	uint64_t start;
+	const char *bytes;
+	size_t n_bytes;
+};
+
 /* What the walk under way works on; unwinder.c sets it. */
 struct native_walk {
 	const struct unwind_line *lines; /* line 0 of the unwind memory */
 	const struct mapset *maps;
-	uint64_t stack_start;
-	const char *stack;
-	size_t stack_bytes;
-	bool beyond; /* a read went over the end of the copy */
+	struct native_stack stacks[2];
+	bool beyond; /* a read went over the end of one */
 	const struct mapping *missing; /* code whose table is not there yet */
 };
 
@@ -42,16 +47,19 @@ static inline const struct unwind_process *process_line(uint32_t tgid)
 
 static inline long bpf_probe_read_user(void *dst, uint32_t size, const void *unsafe_ptr)
 {
-	struct native_walk *n = native_walk;
-	uint64_t off = (uintptr_t)unsafe_ptr - n->stack_start;
+	for (size_t i = 0; i < 2; i++) {
+		const struct native_stack *s = &native_walk->stacks[i];
+		uint64_t off = (uintptr_t)unsafe_ptr - s->start;
 
-	if (off > n->stack_bytes || size > n->stack_bytes - off) {
-		n->beyond |= off >= n->stack_bytes && off < n->stack_bytes + STACK_COPY_MAX;
-		memset(dst, 0, size);
-		return -14; /* -EFAULT, as the kernel's */
+		if (off < s->n_bytes && size <= s->n_bytes - off) {
+			memcpy(dst, s->bytes + off, size);
+			return 0;
+		}
+		/* Not far behind the end of what was copied it goes on. */
+		native_walk->beyond |= s->n_bytes && off - s->n_bytes + size < STACK_COPY_MAX;
 	}
-	memcpy(dst, n->stack + off, size);
-	return 0;
+	memset(dst, 0, size);
+	return -14; /* -EFAULT, as the kernel's */
 }
 
 static inline long bpf_loop(uint32_t n, long (*fn)(uint32_t, void *), void *ctx, uint64_t flags)

@@ -28,7 +28,7 @@ static uint8_t final_end(const struct unwind_walk *w, const struct native_walk *
 {
 	if (w->end == STACK_END_UNKNOWN)
 		return STACK_END_NO_MAPPING;
-	if (w->end == STACK_END_UNREADABLE && native->beyond && native->stack_bytes)
+	if (w->end == STACK_END_UNREADABLE && native->beyond)
 		return STACK_END_CUT;
 	return (uint8_t)w->end;
 }
@@ -39,12 +39,14 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 {
 	uint32_t n = (uint32_t)s->n_kernel + s->n_user;
 	const struct unwind_regs *regs = (const void *)(sample_frames(s) + n);
+	const char *stack = (const char *)(regs + 1);
 	struct native_walk native = {
 	    .lines = unwind_memory__lines(memory),
 	    .maps = maps,
-	    .stack_start = regs->sp,
-	    .stack = (const char *)(regs + 1),
-	    .stack_bytes = s->stack_bytes,
+	    .stacks = {{.start = regs->sp, .bytes = stack, .n_bytes = s->stack_bytes},
+		       {.start = s->other_start,
+			.bytes = stack + s->stack_bytes,
+			.n_bytes = s->other_bytes}},
 	};
 	struct unwind_walk walk = {
 	    .regs = *regs,
@@ -55,7 +57,7 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 	struct walk_context context = {.walk = &walk, .frames = ret->frames};
 
 	ret->record = *s;
-	ret->record.stack_bytes = 0;
+	ret->record.stack_bytes = ret->record.other_bytes = 0;
 	memcpy(ret->frames, sample_frames(s), n * sizeof(*ret->frames));
 	native_walk = &native;
 	walk_user(&context);

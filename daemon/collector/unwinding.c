@@ -130,7 +130,7 @@ static int finish(struct unwinding *u, const struct process *p, const struct sam
 	if (between_programs(p, s)) {
 		u->walked.record = *s;
 		u->walked.record.n_user = 0;
-		u->walked.record.stack_bytes = 0;
+		u->walked.record.stack_bytes = u->walked.record.other_bytes = 0;
 		u->walked.record.user_end = STACK_END_NO_MM;
 		memcpy(u->walked.frames, sample_frames(s), s->n_kernel * sizeof(uint64_t));
 		return 0;
@@ -147,7 +147,8 @@ static int finish(struct unwinding *u, const struct process *p, const struct sam
 
 static size_t sample_size(const struct sample_record *s)
 {
-	size_t rest = ((size_t)s->n_kernel + s->n_user) * sizeof(uint64_t) + s->stack_bytes;
+	size_t rest = ((size_t)s->n_kernel + s->n_user) * sizeof(uint64_t) + s->stack_bytes +
+		      s->other_bytes;
 
 	return sizeof(*s) + rest +
 	       (s->user_end == STACK_END_UNKNOWN ? sizeof(struct unwind_regs) : 0);
