@@ -21,7 +21,7 @@
  *
  * No other register is kept in Go. Assembler functions that C calls save those that C wants kept,
  * in one sequence of instructions (runtime/cgo/abi_amd64.h). r14 is the current goroutine (g)
- * everywhere.
+ * everywhere since 1.17.
  */
 #include "symbolizer/go_frames.h"
 
@@ -41,8 +41,8 @@
 enum saved { SAVED_RBX, SAVED_RBP, SAVED_R12, SAVED_R13, SAVED_R14, SAVED_R15 };
 
 /*
- * Runs of all functions together: a file may let each function have the same long table.
- * Kubernetes' programs have 2 M.
+ * Runs of all functions together: a file may give each function the same long table. Real
+ * functions have 8 on average.
  */
 #define RUNS_MAX (64u << 20)
 #define FUNCTION_RUNS_MAX (1u << 20)
@@ -83,6 +83,7 @@ struct shape {
 	uint64_t kept_from; /* so are the other registers that C wants kept */
 	int32_t kept_depth; /* the depth with them on the stack */
 	bool for_c;	    /* C calls it: it leaves alone what it has not saved */
+	bool r14_is_g;	    /* as from Go 1.17 on, told apart from 1.18 on */
 	struct go_switch_span spans[GO_SWITCH_SPANS_MAX];
 	size_t n_spans; /* 0 = the depths say it all */
 };
@@ -286,6 +287,7 @@ static void find_shape(struct reader *rd, const struct gopclntab_function *f, co
 	    .end = rd->runs[rd->n_runs - 1].end,
 	    .rbp_from = UINT64_MAX,
 	    .kept_from = UINT64_MAX,
+	    .r14_is_g = gopclntab__has_flags(rd->tab),
 	};
 	if (f->end - shape->end < PADDING_MAX)
 		shape->end = f->end;
@@ -328,7 +330,7 @@ static void set_saved(const struct shape *shape, uint64_t pc, int32_t depth,
 	rule->saved[SAVED_RBX] = kept ? slot : lost;
 	rule->saved[SAVED_R12] = kept ? slot - 1 : lost;
 	rule->saved[SAVED_R13] = kept ? slot - 2 : lost;
-	rule->saved[SAVED_R14] = kept ? slot - 3 : 0;
+	rule->saved[SAVED_R14] = kept ? slot - 3 : shape->r14_is_g ? 0 : lost;
 	rule->saved[SAVED_R15] = kept ? slot - 4 : lost;
 	rule->saved[SAVED_RBP] = depth > 0 && pc >= shape->rbp_from ? 2 : 0;
 }
@@ -340,7 +342,8 @@ static const struct unwind_rule by_frame = {
     .ra = 1,
     .flags = UNWIND_FLAG_SWITCH,
     .cfa_off = 16,
-    .saved = {UNWIND_SAVED_LOST, 2, UNWIND_SAVED_LOST, UNWIND_SAVED_LOST, 0, UNWIND_SAVED_LOST},
+    .saved = {UNWIND_SAVED_LOST, 2, UNWIND_SAVED_LOST, UNWIND_SAVED_LOST, UNWIND_SAVED_LOST,
+	      UNWIND_SAVED_LOST},
 };
 
 /* The rule at PC, which lies in RUN, with SPAN (may be NULL) for what the run does not know. */

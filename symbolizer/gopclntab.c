@@ -31,15 +31,18 @@
 #define MODULE_TEXT 22
 #define MODULE_WORDS 24
 
+/* There is one moduledata, and hardly anything else points to the table. */
+#define MODULES_MAX 16
+#define DYNAMIC_BYTES_MAX (4u << 10)
+
 #define HEADER_BYTES 72u
 #define RECORD_BYTES 44u
 
 enum layout { LAYOUT_116, LAYOUT_118, LAYOUT_120 };
 
 struct page {
-	uint64_t number; /* + 1; 0 = empty */
-	uint32_t n_bytes;
-	unsigned char bytes[PAGE_BYTES];
+	uint64_t number;      /* + 1; 0 = empty */
+	unsigned char *bytes; /* made when first needed: most tables are smaller than all pages */
 };
 
 struct gopclntab {
@@ -48,9 +51,10 @@ struct gopclntab {
 	uint64_t text;
 	uint64_t n_functions;
 	uint64_t funcname, pctab, functab; /* relative to the start */
-	struct page *pages;
+	struct page pages[N_PAGES];
 	enum layout layout;
 	uint8_t quantum; /* addresses in pctab are multiples of it */
+	int error;	 /* the last of reading, while the table is looked for; 0 = none */
 };
 
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
@@ -59,7 +63,8 @@ struct gopclntab *gopclntab__close(struct gopclntab *tab)
 {
 	if (!tab)
 		return NULL;
-	free(tab->pages);
+	for (size_t i = 0; i < N_PAGES; i++)
+		free(tab->pages[i].bytes);
 	free(tab);
 	return NULL;
 }
@@ -76,12 +81,18 @@ static int get_page(struct gopclntab *tab, uint64_t number, struct page **ret)
 	if (page->number == number + 1)
 		return 0;
 	page->number = 0;
-	page->n_bytes = (uint32_t)MIN(PAGE_BYTES, tab->n_bytes - off);
-	r = elf_file__read_vaddr(tab->file, tab->vaddr + off, page->bytes, page->n_bytes);
+	if (!page->bytes)
+		page->bytes = malloc(PAGE_BYTES);
+	if (!page->bytes)
+		return -ENOMEM;
+	r = elf_file__read_vaddr(tab->file, tab->vaddr + off, page->bytes,
+				 (size_t)MIN(PAGE_BYTES, tab->n_bytes - off));
 	if (r == -ENXIO)
 		return GOPCLNTAB_BROKEN; /* the file has shrunk */
 	if (r == 0)
 		page->number = number + 1;
+	else
+		tab->error = r;
 	return r;
 }
 
@@ -278,7 +289,7 @@ int gopclntab_values__next(struct gopclntab_values *it, struct gopclntab_run *re
 	return GOPCLNTAB_OK;
 }
 
-/* ---- locating -------------------------------------------------------------------------------- */
+/* ---- what the entries count from ------------------------------------------------------------- */
 
 static bool is_code(const struct elf_file *file, uint64_t vaddr, uint64_t n)
 {
@@ -364,6 +375,114 @@ static bool find_module(void *ctx, uint64_t vaddr, const unsigned char *bytes, s
 	return false;
 }
 
+/* The bytes of the file that are loaded from VADDR on. */
+static uint64_t bytes_from(const struct elf_file *file, uint64_t vaddr)
+{
+	size_t n;
+
+	if (elf_getphdrnum(elf_file__elf(file), &n) < 0)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		GElf_Phdr phdr;
+
+		if (gelf_getphdr(elf_file__elf(file), (int)i, &phdr) && phdr.p_type == PT_LOAD &&
+		    vaddr >= phdr.p_vaddr && vaddr - phdr.p_vaddr < phdr.p_filesz &&
+		    elf_file__bytes_plausible(file, phdr.p_offset, phdr.p_filesz))
+			return phdr.p_filesz - (vaddr - phdr.p_vaddr);
+	}
+	return 0;
+}
+
+/* ---- relocations ----------------------------------------------------------------------------- */
+
+/*
+ * In programs that can be loaded anywhere the words of moduledata are set by the dynamic linker.
+ * The linkers of Go and GNU leave in the file what it will add the load address to; lld leaves
+ * zeros, and the value stands in the table of relocations only.
+ */
+struct relocations {
+	struct gopclntab *tab;
+	uint64_t modules[MODULES_MAX]; /* what points to the table may be a moduledata */
+	size_t n_modules;
+};
+
+static bool find_pointers(struct relocations *rel, const Elf64_Rela *rela)
+{
+	if ((uint64_t)rela->r_addend == rel->tab->vaddr && rel->n_modules < MODULES_MAX)
+		rel->modules[rel->n_modules++] = rela->r_offset;
+	return false;
+}
+
+static bool find_text_word(struct relocations *rel, const Elf64_Rela *rela)
+{
+	for (size_t i = 0; i < rel->n_modules; i++)
+		if (rela->r_offset == rel->modules[i] + MODULE_TEXT * 8 &&
+		    text_fits(rel->tab, (uint64_t)rela->r_addend))
+			return true;
+	return false;
+}
+
+/* Calls FN for the N relocations at VADDR until it is true. 1 = it was, 0, or -ENOMEM. */
+static int each_relocation(struct relocations *rel, uint64_t vaddr, uint64_t n,
+			   bool (*fn)(struct relocations *rel, const Elf64_Rela *rela))
+{
+	const size_t max = SCAN_BYTES / sizeof(Elf64_Rela);
+	cleanup_free Elf64_Rela *buf = malloc(max * sizeof(*buf));
+
+	if (!buf)
+		return -ENOMEM;
+	while (n) {
+		size_t step = (size_t)MIN(n, max);
+
+		if (elf_file__read_vaddr(rel->tab->file, vaddr, buf, step * sizeof(*buf)) < 0)
+			return 0;
+		for (size_t i = 0; i < step; i++)
+			if (fn(rel, &buf[i]))
+				return 1;
+		vaddr += step * sizeof(*buf);
+		n -= step;
+	}
+	return 0;
+}
+
+/* The table of relocations with addends, from the dynamic section. */
+static bool find_relocations(const struct elf_file *file, uint64_t *ret_vaddr, uint64_t *ret_n)
+{
+	uint64_t vaddr, n_bytes;
+
+	*ret_vaddr = *ret_n = 0;
+	if (!elf_file__segment(file, PT_DYNAMIC, &vaddr, &n_bytes))
+		return false;
+	n_bytes = MIN(n_bytes, DYNAMIC_BYTES_MAX);
+	for (uint64_t at = 0; at + sizeof(Elf64_Dyn) <= n_bytes; at += sizeof(Elf64_Dyn)) {
+		Elf64_Dyn dyn;
+
+		if (elf_file__read_vaddr(file, vaddr + at, &dyn, sizeof(dyn)) < 0)
+			break;
+		if (dyn.d_tag == DT_RELA)
+			*ret_vaddr = dyn.d_un.d_ptr;
+		else if (dyn.d_tag == DT_RELASZ)
+			*ret_n = dyn.d_un.d_val / sizeof(Elf64_Rela);
+	}
+	return *ret_n && *ret_n <= bytes_from(file, *ret_vaddr) / sizeof(Elf64_Rela);
+}
+
+static int find_text_in_relocations(struct gopclntab *tab)
+{
+	struct relocations rel = {.tab = tab};
+	uint64_t vaddr, n;
+	int r;
+
+	if (!find_relocations(tab->file, &vaddr, &n))
+		return GOPCLNTAB_BROKEN;
+	r = each_relocation(&rel, vaddr, n, find_pointers);
+	if (r == 0)
+		r = each_relocation(&rel, vaddr, n, find_text_word);
+	return r < 0 ? r : r ? GOPCLNTAB_OK : GOPCLNTAB_BROKEN;
+}
+
+/* ---- locating -------------------------------------------------------------------------------- */
+
 /* Settles where the entries count from. HEADER_TEXT is what the header says. */
 static int find_text(struct gopclntab *tab, uint64_t header_text)
 {
@@ -378,7 +497,9 @@ static int find_text(struct gopclntab *tab, uint64_t header_text)
 	if (scn && gelf_getshdr(scn, &shdr) && module_fits(tab, shdr.sh_addr))
 		return GOPCLNTAB_OK;
 	r = scan_segments(tab->file, find_module, tab);
-	return r < 0 ? r : r ? GOPCLNTAB_OK : GOPCLNTAB_BROKEN;
+	if (r)
+		return MIN(r, GOPCLNTAB_OK);
+	return find_text_in_relocations(tab);
 }
 
 /* The layout that a table beginning with these 8 bytes has. False where no table does. */
@@ -424,24 +545,6 @@ static int read_header(struct gopclntab *tab, uint64_t vaddr, uint64_t n_bytes)
 	    tab->funcname > n_bytes || tab->pctab > n_bytes || tab->functab > n_bytes)
 		return GOPCLNTAB_BROKEN;
 	return find_text(tab, tab->layout == LAYOUT_116 ? 0 : get_u64(header + 24));
-}
-
-/* The bytes of the file that are loaded from VADDR on. */
-static uint64_t bytes_from(const struct elf_file *file, uint64_t vaddr)
-{
-	size_t n;
-
-	if (elf_getphdrnum(elf_file__elf(file), &n) < 0)
-		return 0;
-	for (size_t i = 0; i < n; i++) {
-		GElf_Phdr phdr;
-
-		if (gelf_getphdr(elf_file__elf(file), (int)i, &phdr) && phdr.p_type == PT_LOAD &&
-		    vaddr >= phdr.p_vaddr && vaddr - phdr.p_vaddr < phdr.p_filesz &&
-		    elf_file__bytes_plausible(file, phdr.p_offset, phdr.p_filesz))
-			return phdr.p_filesz - (vaddr - phdr.p_vaddr);
-	}
-	return 0;
 }
 
 struct table_scan {
@@ -516,11 +619,10 @@ int gopclntab__open(struct gopclntab **ret, const struct elf_file *file)
 	if (!tab)
 		return -ENOMEM;
 	tab->file = file;
-	tab->pages = calloc(N_PAGES, sizeof(*tab->pages));
-	if (!tab->pages)
-		return -ENOMEM;
 	r = locate(tab);
 	if (r == GOPCLNTAB_OK)
 		*ret = steal_ptr(tab);
+	else if (tab->error)
+		r = tab->error; /* what could not be read is not broken */
 	return r;
 }

@@ -28,6 +28,7 @@ struct go_image {
 	enum go_layout layout;
 	bool no_sections; /* the table has to be searched for */
 	bool no_text;	  /* the header does not say where the code begins, as from 1.26 on */
+	bool relocated;	  /* moduledata has only zeros, for the dynamic linker to fill in */
 	const struct go_function *functions;
 	size_t n;
 	unsigned char table[4096];
@@ -100,12 +101,35 @@ static inline void go_image__fill(struct go_image *image)
 	go_put(image, functab + image->n * 2 * word, base + image->n * GO_FUNCTION_BYTES, word);
 }
 
+/* What lies at GO_MODULE. */
+struct go_data {
+	uint64_t module[24];
+	Elf64_Rela relocations[3];
+	Elf64_Dyn dynamic[3];
+};
+
+static inline void go_data__relocate(struct go_data *data)
+{
+	static const unsigned words[] = {0, 1, 22};
+
+	data->dynamic[0].d_tag = DT_RELA;
+	data->dynamic[0].d_un.d_ptr = GO_MODULE + offsetof(struct go_data, relocations);
+	data->dynamic[1].d_tag = DT_RELASZ;
+	data->dynamic[1].d_un.d_val = sizeof(data->relocations);
+	for (unsigned i = 0; i < 3; i++) {
+		data->relocations[i].r_offset = GO_MODULE + words[i] * 8;
+		data->relocations[i].r_info = ELF64_R_INFO(0, R_X86_64_RELATIVE);
+		data->relocations[i].r_addend = (int64_t)data->module[words[i]];
+	}
+	memset(data->module, 0, sizeof(data->module));
+}
+
 /* The file with the table as it is in IMAGE, to be closed. */
 static inline int go_image__fd(const struct go_image *image)
 {
 	static struct elf_image elf;
 	unsigned char code[32 * GO_FUNCTION_BYTES];
-	uint64_t module[24] = {GO_TABLE, GO_TABLE + 72};
+	struct go_data go_data = {.module = {GO_TABLE, GO_TABLE + 72}};
 	Elf64_Shdr *shdr;
 	uint64_t off;
 
@@ -121,9 +145,13 @@ static inline int go_image__fd(const struct go_image *image)
 	shdr = elf_image__section(&elf, ".gopclntab", SHT_PROGBITS, image->table, image->n_table);
 	shdr->sh_addr = GO_TABLE;
 	elf_image__segment(&elf, PT_LOAD, PF_R, shdr->sh_offset, GO_TABLE, image->n_table);
-	module[20] = module[22] = GO_TEXT;
-	off = elf_image__put(&elf, module, sizeof(module));
-	elf_image__segment(&elf, PT_LOAD, PF_R | PF_W, off, GO_MODULE, sizeof(module));
+	go_data.module[20] = go_data.module[22] = GO_TEXT;
+	if (image->relocated)
+		go_data__relocate(&go_data);
+	off = elf_image__put(&elf, &go_data, sizeof(go_data));
+	elf_image__segment(&elf, PT_LOAD, PF_R | PF_W, off, GO_MODULE, sizeof(go_data));
+	elf_image__segment(&elf, PT_DYNAMIC, PF_R, off + offsetof(struct go_data, dynamic),
+			   GO_MODULE + offsetof(struct go_data, dynamic), sizeof(go_data.dynamic));
 	if (image->no_sections) {
 		elf.ehdr.e_shnum = 0;
 		elf.ehdr.e_shoff = 0;

@@ -71,7 +71,7 @@ static void check_functions(struct gopclntab *tab)
 static void reads_every_layout_wherever_it_is(void **state)
 {
 	for (int layout = GO_116; layout <= GO_120; layout++) {
-		for (int how = 0; how < 4; how++) {
+		for (int how = 0; how < 8; how++) {
 			struct gopclntab *tab;
 			struct elf_file *file;
 			struct go_image image;
@@ -80,6 +80,7 @@ static void reads_every_layout_wherever_it_is(void **state)
 			init(&image, (enum go_layout)layout);
 			image.no_sections = how & 1;
 			image.no_text = how & 2;
+			image.relocated = how & 4;
 			go_image__fill(&image);
 			assert_int_equal(open_image(&image, &file, &fd, &tab), GOPCLNTAB_OK);
 			assert_int_equal(gopclntab__has_flags(tab), layout != GO_116);
