@@ -17,6 +17,9 @@ typedef struct pt_regs arch_regs;
 /* __USER32_CS of arch/x86/include/asm/segment.h: 32-bit code. */
 #define ARCH_REGS_COMPAT(r) ((r)->cs == 0x23)
 
+/* The child of clone (56) or clone3 (435) on its way out of the kernel: asm/unistd_64.h. */
+#define ARCH_REGS_NEW_THREAD(r) ((r)->rax == 0 && ((r)->orig_rax == 56 || (r)->orig_rax == 435))
+
 /* Addresses from here on are not user space (47 bits; 57 with la57 only for who asks for it). */
 #define ARCH_USER_END (1ULL << 56)
 

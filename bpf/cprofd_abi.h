@@ -95,6 +95,9 @@ struct unwind_regs {
  * stack from its sp on, and then other_bytes of the stack from other_start on, to which the frame
  * pointers lead (Go's system stack is called from a goroutine's).
  */
+#define SAMPLE_IN_EXEC 1 /* within exec, where the user registers may be the old program's */
+#define SAMPLE_NEW_THREAD 2 /* has not returned from clone yet, so that its stack may be empty */
+
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */
 	abi_u64 start_ns; /* boot time at which the process (thread group leader) started */
@@ -107,11 +110,11 @@ struct sample_record {
 	abi_u32 stack_bytes;
 	abi_u64 other_start;
 	abi_u32 other_bytes;
-	abi_u32 reserved2;
+	abi_u32 stack_missing; /* bit n: page n of the stack's copy was not in memory, and is zero */
 	abi_u16 n_kernel;
 	abi_u16 n_user;
 	abi_u8 user_end; /* enum stack_end */
-	abi_u8 in_exec;	 /* 1: within exec, where the user registers may be the old program's */
+	abi_u8 flags;	 /* SAMPLE_* */
 	abi_u8 reserved[2];
 	char comm[COMM_SIZE]; /* of the thread */
 };
@@ -186,6 +189,7 @@ enum unwind_cfa {
 #define UNWIND_FLAG_GUESSED 1	   /* not from unwind information: the caller must follow a call */
 #define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
 #define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from r[cfa_reg], not from the CFA */
+#define UNWIND_FLAG_EXACT 8 /* the caller was interrupted: its address follows no call */
 
 /*
  * The registers that `saved` tells about. saved[i] = 0: unchanged; UNWIND_SAVED_LOST: not known any

@@ -27,6 +27,9 @@ volatile abi_u32 helper_tgids[SAMPLER_HELPERS_MAX] = {0};
 /* How often a CPU may wake the collector for processes that are new. */
 #define NEWS_INTERVAL_NS 10000000
 
+/* Pages in a row that a copied stack may lack: functions with 16 KiB of locals touch those late. */
+#define MISSING_PAGES_MAX 4
+
 /* Ancestors that FILTER_TREE looks at; a process tree deeper than this is taken as foreign. */
 #define ANCESTORS_MAX 64
 
@@ -135,6 +138,8 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 		s->record.user_end = STACK_END_COMPAT;
 		return;
 	}
+	if (ARCH_REGS_NEW_THREAD(&user) && !ARCH_REGS_USER((const arch_regs *)&ctx->regs))
+		s->record.flags |= SAMPLE_NEW_THREAD;
 	begin_walk(&s->walk, &user, &s->record);
 	s->walk.n = n + 1;
 	walk.cache = bpf_map_lookup_elem(&unwind_caches, &cpu);
@@ -142,26 +147,35 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 	count->cache_hits += s->walk.n_hits;
 	count->cache_misses += s->walk.n_misses;
 	s->record.n_user = (abi_u16)(s->walk.n - n);
-	s->record.user_end = (abi_u8)s->walk.end;
+	s->record.user_end = (abi_u8)walk_end_of(s->walk.end, &s->record);
 }
 
 /*
- * Copies the user memory from ADDR on to TO, page by page as far as it is in memory, up to ROOM bytes
- * but at most MAX. Returns the number of bytes, a multiple of 8.
+ * Copies the user memory from ADDR on to TO, page by page, up to ROOM bytes but at most MAX. A page
+ * that is not in memory counts in *RET_MISSING, as one that nobody has written to yet may lie between
+ * others; several in a row end the copy. Returns the number of bytes, a multiple of 8.
  */
-static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, abi_u32 max)
+static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, abi_u32 max,
+					  abi_u32 *ret_missing)
 {
-	abi_u32 n = 0;
+	abi_u32 n = 0, n_missing = 0, missing = 0;
 
 	for (abi_u32 i = 0; i <= max / USER_PAGE && n < room; i++) {
 		abi_u32 part = USER_PAGE - ((addr + n) & (USER_PAGE - 1));
 
 		/* verifier: both bounds anew in each turn (6.1). */
-		if (n > max - USER_PAGE || part > USER_PAGE ||
-		    bpf_probe_read_user(to + n, part, (void *)(long)(addr + n)))
+		if (n > max - USER_PAGE || part > USER_PAGE)
 			break;
+		if (bpf_probe_read_user(to + n, part, (void *)(long)(addr + n))) {
+			missing |= 1u << i;
+			if (++n_missing > MISSING_PAGES_MAX)
+				break;
+		} else {
+			n_missing = 0;
+		}
 		n += part;
 	}
+	*ret_missing = missing;
 	return n & ~7u;
 }
 
@@ -187,20 +201,24 @@ static __always_inline abi_u64 other_stack(abi_u64 fp, abi_u64 sp)
 static __always_inline void take_rest(struct sample_scratch *s, abi_u32 room)
 {
 	struct unwind_regs *regs = &s->walk.regs;
-	abi_u32 n = s->record.n_kernel + s->record.n_user, n_bytes;
+	abi_u32 n = s->record.n_kernel + s->record.n_user, n_bytes, missing;
 
 	if (n > SAMPLE_FRAMES_MAX)
 		return;
 	__builtin_memcpy(&s->words[n], regs, sizeof(*regs));
 	n += sizeof(*regs) / sizeof(abi_u64);
-	n_bytes = copy_stack((char *)&s->words[n], regs->sp, room, STACK_COPY_MAX);
+	n_bytes = copy_stack((char *)&s->words[n], regs->sp, room, STACK_COPY_MAX, &missing);
 	s->record.stack_bytes = n_bytes;
+	s->record.stack_missing = missing;
 	s->record.other_start = room ? other_stack(regs->r[ARCH_FP], regs->sp) : 0;
 	/* verifier: a bound on where the other part goes (6.1). */
 	if (!s->record.other_start || n_bytes > STACK_COPY_MAX)
 		return;
 	s->record.other_bytes = copy_stack((char *)&s->words[n] + n_bytes, s->record.other_start,
-					   OTHER_COPY_MAX, OTHER_COPY_MAX);
+					   OTHER_COPY_MAX, OTHER_COPY_MAX, &missing);
+	/* A hole in this part is not worth a word in the record: it ends there. */
+	if (missing)
+		s->record.other_bytes = 0;
 }
 
 static __always_inline void take_kernel(struct bpf_perf_event_data *ctx, struct sample_scratch *s)
@@ -293,7 +311,7 @@ int on_sample(struct bpf_perf_event_data *ctx)
 	s->record.cpu = cpu;
 	s->record.seq = (abi_u32)count->kept;
 	s->record.exec_id = BPF_CORE_READ(task, self_exec_id);
-	s->record.in_exec = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve);
+	s->record.flags = BPF_CORE_READ_BITFIELD_PROBED(task, in_execve) ? SAMPLE_IN_EXEC : 0;
 	s->record.stack_bytes = s->record.other_bytes = 0;
 	s->record.n_user = 0;
 	bpf_get_current_comm(s->record.comm, sizeof(s->record.comm));

@@ -264,7 +264,7 @@ static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct u
 	walk_restore(w, rule, cfa);
 	r->ip = ip;
 	r->sp = r->r[ARCH_SP] = cfa;
-	r->exact = 0;
+	r->exact = rule->flags & UNWIND_FLAG_EXACT ? 1 : 0;
 	return STACK_END_NOT;
 }
 
@@ -327,6 +327,17 @@ static __always_inline void walk_user(struct walk_context *c)
 	bpf_loop(USER_FRAMES_MAX, walk_step, c, 0);
 	if (c->walk->end == STACK_END_NOT)
 		c->walk->end = STACK_END_DEPTH;
+}
+
+/*
+ * What END, at which the walk of RECORD has ended, means: a thread that has not begun yet has an empty
+ * stack, though the code that made it says otherwise.
+ */
+static __always_inline abi_u32 walk_end_of(abi_u32 end, const struct sample_record *record)
+{
+	if (record->flags & SAMPLE_NEW_THREAD && record->n_user == 1 && end != STACK_END_UNKNOWN)
+		return STACK_END_ROOT;
+	return end;
 }
 
 #endif

@@ -179,5 +179,7 @@ struct unwind_rule cfi_state__rule(const struct cfi_state *state, const struct c
 		rule.saved[i] = saved(&state->regs[i], &state->cfa, at_reg);
 	if (at_reg)
 		rule.flags |= UNWIND_FLAG_SAVED_AT_REG;
+	if (is_signal)
+		rule.flags |= UNWIND_FLAG_EXACT;
 	return rule;
 }

@@ -84,6 +84,7 @@ struct shape {
 	int32_t kept_depth; /* the depth with them on the stack */
 	bool for_c;	    /* C calls it: it leaves alone what it has not saved */
 	bool r14_is_g;	    /* as from Go 1.17 on, told apart from 1.18 on */
+	bool interrupts;    /* a signal handler has put the call of it between two instructions */
 	struct go_switch_span spans[GO_SWITCH_SPANS_MAX];
 	size_t n_spans; /* 0 = the depths say it all */
 };
@@ -283,6 +284,10 @@ static void follow_switches(struct reader *rd, const struct gopclntab_function *
 static void find_shape(struct reader *rd, const struct gopclntab_function *f, const char *name,
 		       struct shape *shape)
 {
+	/* src/runtime/preempt.go, signal_amd64.go: (*sigctxt).pushCall */
+	static const char *const interrupting[] = {"runtime.asyncPreempt", "runtime.sigpanic0",
+						   "runtime.debugCallV1", "runtime.debugCallV2"};
+
 	*shape = (struct shape){
 	    .end = rd->runs[rd->n_runs - 1].end,
 	    .rbp_from = UINT64_MAX,
@@ -299,6 +304,7 @@ static void find_shape(struct reader *rd, const struct gopclntab_function *f, co
 	}
 	if (!*name)
 		return;
+	shape->interrupts = name_is_one_of(name, interrupting, ARRAY_SIZE(interrupting));
 	match_kept(rd, f, shape);
 	if (may_set_sp(rd, f, name))
 		follow_switches(rd, f, name, shape);
@@ -357,6 +363,7 @@ static struct unwind_rule rule_at(struct reader *rd, const struct shape *shape,
 
 	set_saved(shape, pc, depth, &rule);
 	rule.cfa_off = depth + 8;
+	rule.flags = shape->interrupts ? UNWIND_FLAG_EXACT : 0;
 	switch (mode) {
 	case GO_SWITCH_DEPTH:
 		/* syscall.rawVforkSyscall takes its return address off the stack that it is about

@@ -19,8 +19,8 @@
 /* In the order of precedence. */
 enum unwind_source {
 	UNWIND_SOURCE_EH_FRAME,
+	UNWIND_SOURCE_GO, /* .gopclntab, which knows more than the .debug_frame beside it */
 	UNWIND_SOURCE_DEBUG_FRAME,
-	UNWIND_SOURCE_GO,    /* .gopclntab */
 	UNWIND_SOURCE_ENTRY, /* the entry point, where nothing else is known about it */
 	UNWIND_SOURCE_CODE,  /* derived from the instructions */
 	UNWIND_SOURCE_MAX

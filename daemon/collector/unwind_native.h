@@ -20,6 +20,7 @@ struct native_stack {
 	uint64_t start;
 	const char *bytes;
 	size_t n_bytes;
+	uint32_t missing; /* bit n: page n of it is not there */
 };
 
 /* What the walk under way works on; unwinder.c sets it. */
@@ -45,13 +46,26 @@ static inline const struct unwind_process *process_line(uint32_t tgid)
 	return NULL;
 }
 
+/* Whether the pages of S that hold SIZE bytes at OFF have come along. */
+static inline bool has_pages(const struct native_stack *s, uint64_t off, uint32_t size)
+{
+	uint64_t first_page = s->start / 4096;
+	uint64_t from = (s->start + off) / 4096 - first_page;
+	uint64_t to = (s->start + off + size - 1) / 4096 - first_page;
+
+	for (; from <= to; from++)
+		if (from < 32 && s->missing >> from & 1)
+			return false;
+	return true;
+}
+
 static inline long bpf_probe_read_user(void *dst, uint32_t size, const void *unsafe_ptr)
 {
 	for (size_t i = 0; i < 2; i++) {
 		const struct native_stack *s = &native_walk->stacks[i];
 		uint64_t off = (uintptr_t)unsafe_ptr - s->start;
 
-		if (off < s->n_bytes && size <= s->n_bytes - off) {
+		if (off < s->n_bytes && size <= s->n_bytes - off && has_pages(s, off, size)) {
 			memcpy(dst, s->bytes + off, size);
 			return 0;
 		}

@@ -43,7 +43,8 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 	struct native_walk native = {
 	    .lines = unwind_memory__lines(memory),
 	    .maps = maps,
-	    .stacks = {{.start = regs->sp, .bytes = stack, .n_bytes = s->stack_bytes},
+	    .stacks = {{.start = regs->sp, .bytes = stack, .n_bytes = s->stack_bytes,
+			.missing = s->stack_missing},
 		       {.start = s->other_start,
 			.bytes = stack + s->stack_bytes,
 			.n_bytes = s->other_bytes}},
@@ -66,7 +67,7 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 		ret->record.user_end = STACK_END_NO_INFO;
 		return native.missing;
 	}
-	ret->record.user_end = final_end(&walk, &native);
 	ret->record.n_user = (uint16_t)(walk.n - s->n_kernel);
+	ret->record.user_end = (uint8_t)walk_end_of(final_end(&walk, &native), &ret->record);
 	return NULL;
 }

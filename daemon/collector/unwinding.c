@@ -115,7 +115,7 @@ static int want_table(struct unwinding *u, const struct process *p, const struct
  */
 static bool between_programs(const struct process *p, const struct sample_record *s)
 {
-	return s->in_exec && s->n_user == 1 &&
+	return s->flags & SAMPLE_IN_EXEC && s->n_user == 1 &&
 	       (!s->stack_bytes || !mapset__find(p->maps, sample_frames(s)[s->n_kernel]));
 }
 

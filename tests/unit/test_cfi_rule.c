@@ -160,7 +160,7 @@ static void signal_frames(void **state)
 
 	/* Somebody's ordinary frame, marked so. */
 	assert_rule(cfi_state__rule(&s, x86, true), .cfa = UNWIND_CFA_REG, .cfa_reg = 7,
-		    .cfa_off = 8, .ra = 1);
+		    .cfa_off = 8, .ra = 1, .flags = UNWIND_FLAG_EXACT);
 	/* glibc's __restore_rt. */
 	s.cfa = (struct cfi_value){.kind = CFI_VALUE_DEREF, .reg = 7, .off = 160};
 	s.regs[CFI_SLOT_RA] = (struct cfi_reg){.kind = CFI_REG_AT, .reg = 7, .off = 168};
