@@ -355,6 +355,7 @@ static int do_part(struct code_flow *f, uint64_t vaddr, uint32_t n)
 {
 	static const uint8_t restorer[] = {15, 0, 0, 0, 0x0f, 0x05};
 	cleanup_free uint8_t *bytes = malloc(n);
+	ZydisDecoder decoder;
 	int r;
 
 	if (!bytes)
@@ -362,8 +363,9 @@ static int do_part(struct code_flow *f, uint64_t vaddr, uint32_t n)
 	r = elf_file__read_vaddr(f->file, vaddr, bytes, n);
 	if (r < 0)
 		return r == -ENXIO ? 0 : r;
+	code_decoder__init(&decoder);
 	if ((n < GAP_MIN && !memmem(bytes, n, restorer, sizeof(restorer))) ||
-	    count_code(bytes, n) == 0)
+	    code_padding(&decoder, bytes, n, 0) == n)
 		return 0;
 	return do_bytes(f, vaddr, bytes, n);
 }

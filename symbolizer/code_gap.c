@@ -20,7 +20,7 @@
 /* Times that code after a leader is done again because less is known there than was thought. */
 #define VISITS_MAX 4
 
-/* Instructions done per byte of the gap: a few tries at each, of an instruction every four bytes. */
+/* Instructions done per byte of the gap: a few tries at each, of one every four bytes. */
 #define STEPS_PER_BYTE 8
 
 /* What compilers and assemblers align functions to, at least. */
@@ -56,6 +56,7 @@ struct evidence {
 	int32_t shift;	    /* how much higher it should have been at first, by the first bad one */
 	bool is_broken;	    /* ran into what is no code */
 	bool uses_outer;    /* reaches for a frame that it has not made */
+	bool has_table;	    /* jumps to places that are not known, in the middle of its work */
 	bool uses_callers;  /* goes on with what another function has begun */
 };
 
@@ -84,7 +85,8 @@ struct code_gap {
 
 	/* The function at work. */
 	uint32_t entry;
-	bool is_weak; /* there was a call since the last leader */
+	bool is_weak;  /* there was a call since the last leader */
+	uint16_t rule; /* of the instruction before, as in rule_at */
 	struct leader *leaders;
 	size_t n_leaders, cap_leaders;
 	uint16_t pending[LEADERS_MAX];
@@ -97,6 +99,7 @@ struct code_gap {
 	/* The usual state of the last function that was accepted. */
 	struct code_state body;
 	bool has_body;
+	bool has_table; /* and whether that one has one */
 };
 
 static const struct unwind_rule no_rule = {.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_GUESSED};
@@ -292,8 +295,9 @@ static int arrive(struct code_gap *g, int64_t off, const struct code_state *s)
 	int32_t depth;
 
 	if (off < 0 || off >= g->n) {
-		if (code_state__depth(s, &depth) && depth == -8)
-			g->evidence.n_good++;
+		/* A tail call, or a part of this function that the linker has put elsewhere. */
+		if (code_state__depth(s, &depth) && depth >= -8)
+			count_depth(g, depth + 8);
 		return 0;
 	}
 	flags = g->flags[off];
@@ -310,19 +314,25 @@ static int arrive(struct code_gap *g, int64_t off, const struct code_state *s)
 
 /* ---- one function ---------------------------------------------------------------------------- */
 
-static int record(struct code_gap *g, const struct code_insn *insn, const struct code_state *s)
+static int record(struct code_gap *g, const struct code_insn *insn, struct code_state *s)
 {
 	struct unwind_rule rule;
-	int r;
+	int r = 0;
 
-	if (!code_state__rule(s, &rule))
-		rule = no_rule;
-	r = intern_rule(g, &rule, &g->rule_at[insn->at]);
+	if (s->has_changed) {
+		if (!code_state__rule(s, &rule))
+			rule = no_rule;
+		r = intern_rule(g, &rule, &g->rule);
+	}
+	if (r < 0)
+		return r;
+	s->has_changed = false;
+	g->rule_at[insn->at] = g->rule;
 	g->flags[insn->at] &= (uint8_t)~IS_WEAK;
 	if (g->is_weak)
 		g->flags[insn->at] |= IS_WEAK;
-	if (r < 0 || (g->flags[insn->at] & IS_MINE))
-		return r;
+	if (g->flags[insn->at] & IS_MINE)
+		return 0;
 	r = array_reserve(&g->seen, &g->cap_seen, g->n_seen + 1, sizeof(*g->seen));
 	if (r < 0) {
 		g->rule_at[insn->at] = 0;
@@ -419,6 +429,7 @@ static bool is_fresh(struct code_gap *g, uint32_t off, const struct code_state *
 /* Does INSN in the state S, and tells where else it leads. Positive: to the next instruction. */
 static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code_state *s)
 {
+	int32_t depth;
 	int r = record(g, insn, s);
 
 	if (r < 0)
@@ -433,6 +444,9 @@ static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code
 		count_return(g, s);
 		return 0;
 	case CODE_LEAVES:
+		if (!code_state__depth(s, &depth) || depth != -8)
+			g->evidence.has_table = true;
+		return 0;
 	case CODE_TRAPS:
 		return 0;
 	case CODE_JUMPS:
@@ -455,6 +469,17 @@ static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code
 	return code_state__step(s, insn);
 }
 
+/* Whether INSN, done for the first time, shares bytes with another: one of the two is not code. */
+static bool overlaps(const struct code_gap *g, const struct code_insn *insn)
+{
+	if (g->rule_at[insn->at])
+		return false;
+	for (uint32_t i = insn->at; i < insn->at + insn->length; i++)
+		if (g->flags[i] & IS_COVERED)
+			return true;
+	return false;
+}
+
 /* From the leader NUMBER on until the path ends or is known. */
 static int walk(struct code_gap *g, size_t number)
 {
@@ -467,6 +492,7 @@ static int walk(struct code_gap *g, size_t number)
 
 	l->is_pending = false;
 	g->is_weak = false;
+	s.has_changed = true;
 	for (bool first = true;; first = false) {
 		if (!first && off < g->n && g->leader_at[off]) {
 			join_leader(g, &g->leaders[g->leader_at[off] - 1], &s);
@@ -479,7 +505,8 @@ static int walk(struct code_gap *g, size_t number)
 			return 0;
 		}
 		g->steps_left--;
-		if (!code_insn__decode(&insn, &g->decoder, g->bytes, g->n, off)) {
+		if (!code_insn__decode(&insn, &g->decoder, g->bytes, g->n, off) ||
+		    overlaps(g, &insn)) {
 			g->evidence.is_broken = true;
 			return 0;
 		}
@@ -520,7 +547,9 @@ static void accept(struct code_gap *g)
 {
 	const struct depth *best = NULL;
 
-	g->flags[g->entry] |= IS_START;
+	g->has_table = g->evidence.has_table;
+	if (g->n_seen)
+		g->flags[g->entry] |= IS_START;
 	for (size_t i = 0; i < g->n_seen; i++)
 		for (uint32_t k = 0; k < (g->seen[i] & 15); k++)
 			g->flags[(g->seen[i] >> 4) + k] &= (uint8_t)~IS_MINE;
@@ -594,7 +623,8 @@ static bool looks_like_entry(const struct code_gap *g, uint32_t off)
 	static const uint8_t endbr64[] = {0xf3, 0x0f, 0x1e, 0xfa};
 	const uint8_t *b = g->bytes + off;
 
-	if (!g->has_body || off % ENTRY_ALIGN == 0 || b[0] == 0x55)
+	/* The targets of tables are aligned, too, and nothing else tells that they are any. */
+	if (!g->has_body || (off % ENTRY_ALIGN == 0 && !g->has_table) || b[0] == 0x55)
 		return true;
 	return g->n - off >= sizeof(endbr64) && !memcmp(b, endbr64, sizeof(endbr64));
 }
@@ -656,14 +686,15 @@ static int try_states(struct code_gap *g, uint32_t off, struct code_state *state
 }
 
 /*
- * Code at OFF that nothing is known to lead to: a function that is only called through pointers, or a
- * part of the one before that is reached through a table. *RET_SKIP: it is neither.
+ * Code at OFF that nothing is known to lead to: a function that is only called through pointers, or
+ * a part of the one before that is reached through a table. *RET_SKIP: it is neither.
  */
 static int do_unknown(struct code_gap *g, uint32_t off, bool *ret_skip)
 {
 	struct code_state states[3], body = g->body;
 	struct evidence best;
-	bool had_body = g->has_body, as_entry = looks_like_entry(g, off);
+	bool had_body = g->has_body, had_table = g->has_table;
+	bool as_entry = looks_like_entry(g, off);
 	size_t n = 0;
 	int r;
 
@@ -686,6 +717,7 @@ static int do_unknown(struct code_gap *g, uint32_t off, bool *ret_skip)
 	if (!as_entry && had_body) {
 		g->flags[off] &= (uint8_t)~IS_START;
 		g->body = body;
+		g->has_table |= had_table;
 	}
 	return 0;
 }

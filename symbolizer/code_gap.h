@@ -4,8 +4,8 @@
  *
  * Follows the instructions from every entry that is known, by direct jumps and into the next
  * instruction, and derives a rule at each. What jumps through tables reach is found by going over
- * the rest: it is taken for a function of its own, or for a part of the one before, whichever agrees
- * with where the stack pointer has to be when it returns or comes back to code that is known.
+ * the rest: it is taken for a function of its own, or for a part of the one before, whichever
+ * agrees with where the stack pointer has to be when it returns or comes back to known code.
  * The bytes are hostile: work is proportional to them and what is too much is left out, counted.
  */
 #ifndef SYMBOLIZER_CODE_GAP_H

@@ -63,6 +63,7 @@ static bool is_callee_saved(unsigned reg)
 static void remove_slot(struct code_state *s, unsigned i)
 {
 	s->slots[i] = s->slots[--s->n_slots];
+	s->has_changed = true;
 }
 
 static struct code_value load(const struct code_state *s, const struct code_value *addr)
@@ -95,11 +96,12 @@ static void store(struct code_state *s, const struct code_value *addr, unsigned 
 	    (value->kind == CODE_ENTRY && !is_callee_saved(value->reg)) ||
 	    s->n_slots == CODE_SLOTS_MAX)
 		return;
+	s->has_changed = true;
 	s->slots[s->n_slots++] =
 	    (struct code_slot){.base = addr->base, .off = addr->off, .value = *value};
 }
 
-/* What lies below the stack pointer is given up once the pointer has been moved up, or by a call. */
+/* What lies below the stack pointer is given up when the pointer is moved up, and by calls. */
 static void drop_below_sp(struct code_state *s)
 {
 	const struct code_value *sp = &s->regs[CODE_RSP];
@@ -128,6 +130,7 @@ static void forget_base(struct code_state *s, uint32_t base)
 /* REG becomes an address that no other is known to be near to. */
 static void rebase(struct code_state *s, unsigned reg, uint32_t base)
 {
+	s->has_changed = true;
 	forget_base(s, base);
 	s->regs[reg] = address(base, 0);
 	/* What was related to the old stack pointer only by the base just forgotten. */
@@ -142,6 +145,8 @@ static void set_reg(struct code_state *s, const struct code_insn *insn, unsigned
 
 	if (reg >= CODE_N_REGS)
 		return;
+	/* Most instructions put one thing in the place of another that nobody knew either. */
+	s->has_changed |= v.kind != CODE_UNKNOWN || s->regs[reg].kind != CODE_UNKNOWN;
 	if (reg != CODE_RSP) {
 		s->regs[reg] = v;
 		return;
@@ -365,6 +370,7 @@ static void do_leave(struct code_state *s, const struct code_insn *insn)
 static void do_enter(struct code_state *s, const struct code_insn *insn)
 {
 	push(s, insn, s->regs[CODE_RBP]);
+	s->has_changed = true;
 	s->regs[CODE_RBP] = s->regs[CODE_RSP];
 	if ((insn->ops[1].imm.value.u & 31) == 0)
 		move_sp(s, insn, -(int64_t)insn->ops[0].imm.value.u);
@@ -380,6 +386,7 @@ static void do_call(struct code_state *s, const struct code_insn *insn)
 		return;
 	}
 	drop_below_sp(s);
+	s->has_changed = true;
 	for (unsigned i = 0; i < CODE_N_REGS; i++)
 		if (i != CODE_RSP && !is_callee_saved(i))
 			s->regs[i] = unknown;
@@ -504,16 +511,41 @@ bool code_state__step(struct code_state *s, const struct code_insn *insn)
 	goes_on = do_insn(s, insn);
 	/* The ABI has the frame pointer zeroed in the outermost frame. */
 	if (s->after_clone && s->regs[CODE_RBP].kind == CODE_CONST && s->regs[CODE_RBP].off == 0)
-		s->is_child = true;
+		s->is_child = s->has_changed = true;
 	return goes_on;
 }
 
-/* Loops that touch each page of a large frame end where rsp has come to what it is compared with. */
+/* Loops that touch each page of a large frame end where rsp is what it is compared with. */
 void code_state__fall_through(struct code_state *s, const struct code_insn *jump)
 {
 	if (jump->z.mnemonic == ZYDIS_MNEMONIC_JNZ && s->compared.kind == CODE_ADDR)
 		s->regs[CODE_RSP] = s->compared;
+	s->has_changed = true;
 	s->compared = unknown;
+}
+
+/* Whether INSN computes with the register OP that a function has to keep for its caller. */
+static bool reads_callers_reg(const struct code_state *s, const struct code_insn *insn,
+			      const ZydisDecodedOperand *op)
+{
+	unsigned reg = reg_operand(op);
+
+	if (reg >= CODE_N_REGS || reg == CODE_RBP || !is_callee_saved(reg) ||
+	    !is_entry(&s->regs[reg], reg) || !(op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
+		return false;
+	switch (insn->z.mnemonic) {
+	case ZYDIS_MNEMONIC_PUSH:
+	case ZYDIS_MNEMONIC_MOV:
+	case ZYDIS_MNEMONIC_XCHG:
+	case ZYDIS_MNEMONIC_MOVQ:
+	case ZYDIS_MNEMONIC_VMOVQ:
+		return false; /* may be saved so */
+	case ZYDIS_MNEMONIC_XOR:
+	case ZYDIS_MNEMONIC_SUB:
+		return reg_operand(&insn->ops[0]) != reg_operand(&insn->ops[1]);
+	default:
+		return true;
+	}
 }
 
 bool code_state__uses_callers_regs(const struct code_state *s, const struct code_insn *insn)
@@ -524,6 +556,8 @@ bool code_state__uses_callers_regs(const struct code_state *s, const struct code
 		const ZydisDecodedOperand *op = &insn->ops[i];
 		const unsigned regs[] = {code_reg_of(op->mem.base), code_reg_of(op->mem.index)};
 
+		if (reads_callers_reg(s, insn, op))
+			return true;
 		if (op->type != ZYDIS_OPERAND_TYPE_MEMORY)
 			continue;
 		for (unsigned k = 0; k < ARRAY_SIZE(regs); k++)

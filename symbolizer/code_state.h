@@ -57,6 +57,7 @@ struct code_state {
 	bool in_outer_frame; /* see code_state__enter_outer() */
 	bool after_clone;    /* clone() has returned, in the parent or the child */
 	bool is_child;	     /* in the child: there is no caller */
+	bool has_changed;    /* set by whatever may change the rule; cleared by who asks for it */
 };
 
 /* The state at the entry of a function that was called. */
@@ -72,8 +73,8 @@ void code_state__enter_outer(struct code_state *s);
 /* Whether INSN reaches for memory around the frame pointer of a caller, which was not saved. */
 bool code_state__uses_outer_frame(const struct code_state *s, const struct code_insn *insn);
 
-/* Whether INSN reaches for memory through what a caller had in its own registers, or for the caller's
- * frame: then this is no function that was just called. */
+/* Whether INSN reaches for memory through what a caller had in its own registers, or for the
+ * caller's frame: then this is no function that was just called. */
 bool code_state__uses_callers_regs(const struct code_state *s, const struct code_insn *insn);
 
 /* Does INSN. False where the code ends: the system call does not return. */
