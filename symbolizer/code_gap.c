@@ -7,12 +7,9 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "base/hash.h"
-#include "base/hindex.h"
 #include "base/util.h"
+#include "symbolizer/code_rule.h"
 #include "symbolizer/code_state.h"
-
-#define RULES_MAX UINT16_MAX
 
 /* States kept for one function, 700 bytes each. The largest of V8's builtins need some 2,000. */
 #define LEADERS_MAX 8192
@@ -74,9 +71,7 @@ struct code_gap {
 	uint8_t *flags;	     /* for each byte */
 	uint16_t *rule_at;   /* for each byte: 1 + number of the rule; 0 = none begins here */
 	uint16_t *leader_at; /* for each byte: 1 + number in leaders */
-	struct unwind_rule *rules;
-	size_t n_rules, cap_rules;
-	struct hindex rule_index;
+	struct code_rules rules;
 	uint64_t steps_left;
 	uint32_t *late; /* entries found behind the scan */
 	size_t n_late, cap_late;
@@ -86,6 +81,7 @@ struct code_gap {
 	/* The function at work. */
 	uint32_t entry;
 	bool is_weak;  /* there was a call since the last leader */
+	bool is_call;  /* it was entered as by a call */
 	uint16_t rule; /* of the instruction before, as in rule_at */
 	struct leader *leaders;
 	size_t n_leaders, cap_leaders;
@@ -110,11 +106,10 @@ struct code_gap *code_gap__free(struct code_gap *g)
 {
 	if (!g)
 		return NULL;
-	hindex__fini(&g->rule_index);
 	free(g->flags);
 	free(g->rule_at);
 	free(g->leader_at);
-	free(g->rules);
+	code_rules__fini(&g->rules);
 	free(g->late);
 	free(g->leaders);
 	free(g->seen);
@@ -155,37 +150,7 @@ const struct code_gap_stats *code_gap__stats(const struct code_gap *g)
 
 const struct unwind_rule *code_gap__rule(const struct code_gap *g, uint32_t off)
 {
-	return g->rule_at[off] ? &g->rules[g->rule_at[off] - 1] : NULL;
-}
-
-static int intern_rule(struct code_gap *g, const struct unwind_rule *rule, uint16_t *ret)
-{
-	uint64_t words[2], hash;
-	struct hindex_iter it;
-	uint32_t i;
-	int r;
-
-	memcpy(words, rule, sizeof(words));
-	hash = hash_mix(words[0], words[1]);
-	for (it = hindex__find(&g->rule_index, hash); hindex_iter__next(&it, &i);) {
-		if (!memcmp(&g->rules[i], rule, sizeof(*rule))) {
-			*ret = (uint16_t)(i + 1);
-			return 0;
-		}
-	}
-	if (g->n_rules >= RULES_MAX) {
-		g->stats.n_cut++;
-		*ret = 1;
-		return 0;
-	}
-	r = array_reserve(&g->rules, &g->cap_rules, g->n_rules + 1, sizeof(*g->rules));
-	if (r == 0)
-		r = hindex__add(&g->rule_index, hash, (uint32_t)g->n_rules);
-	if (r < 0)
-		return r;
-	g->rules[g->n_rules] = *rule;
-	*ret = (uint16_t)++g->n_rules;
-	return 0;
+	return g->rule_at[off] ? &g->rules.v[g->rule_at[off] - 1] : NULL;
 }
 
 /* ---- leaders --------------------------------------------------------------------------------- */
@@ -295,8 +260,9 @@ static int arrive(struct code_gap *g, int64_t off, const struct code_state *s)
 	int32_t depth;
 
 	if (off < 0 || off >= g->n) {
-		/* A tail call, or a part of this function that the linker has put elsewhere. */
-		if (code_state__depth(s, &depth) && depth >= -8)
+		/* A tail call, or a part of this function that the linker has put elsewhere: only
+		 * what has taken more than its frame off the stack is surely wrong. */
+		if (code_state__depth(s, &depth) && depth > -8)
 			count_depth(g, depth + 8);
 		return 0;
 	}
@@ -322,7 +288,7 @@ static int record(struct code_gap *g, const struct code_insn *insn, struct code_
 	if (s->has_changed) {
 		if (!code_state__rule(s, &rule))
 			rule = no_rule;
-		r = intern_rule(g, &rule, &g->rule);
+		r = code_rules__intern(&g->rules, &rule, &g->rule);
 	}
 	if (r < 0)
 		return r;
@@ -437,7 +403,7 @@ static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code
 	count_body(g, s, insn->next != CODE_FALLS);
 	if (!s->in_outer_frame && code_state__uses_outer_frame(s, insn))
 		g->evidence.uses_outer = true;
-	if (!g->evidence.uses_callers && code_state__uses_callers_regs(s, insn))
+	if (g->is_call && !g->evidence.uses_callers && code_state__uses_callers_regs(s, insn))
 		g->evidence.uses_callers = true;
 	switch (insn->next) {
 	case CODE_RETURNS:
@@ -529,6 +495,7 @@ static void forget_leaders(struct code_gap *g)
  * is to be accepted or taken back. */
 static int explore(struct code_gap *g, uint32_t off, const struct code_state *s)
 {
+	int32_t depth;
 	int r;
 
 	g->entry = off;
@@ -536,6 +503,7 @@ static int explore(struct code_gap *g, uint32_t off, const struct code_state *s)
 	g->n_seen = 0;
 	g->n_depths = 0;
 	g->is_weak = false;
+	g->is_call = code_state__depth(s, &depth) && depth == -8;
 	r = add_leader(g, off, s);
 	while (r == 0 && g->n_pending)
 		r = walk(g, g->pending[--g->n_pending]);
@@ -744,7 +712,7 @@ static int mark_restorers(struct code_gap *g)
 		while ((at = memmem(at, (size_t)(end - at), restorers[i].bytes, n))) {
 			uint32_t off = (uint32_t)(at - g->bytes);
 			uint32_t start = off ? off - 1 : 0;
-			int r = intern_rule(g, &rule, &number);
+			int r = code_rules__intern(&g->rules, &rule, &number);
 
 			if (r < 0)
 				return r;
@@ -772,7 +740,7 @@ static int do_late(struct code_gap *g)
 int code_gap__analyse(struct code_gap *g)
 {
 	uint16_t number;
-	int r = intern_rule(g, &no_rule, &number);
+	int r = code_rules__intern(&g->rules, &no_rule, &number);
 
 	/* In the order of addresses, so that what a function leaves over comes right after it. */
 	for (g->pos = 0; g->pos < g->n && r == 0;) {
@@ -806,6 +774,7 @@ int code_gap__analyse(struct code_gap *g)
 	}
 	if (r == 0)
 		r = do_late(g);
+	g->stats.n_cut += g->rules.n_cut;
 	return r == 0 ? mark_restorers(g) : r;
 }
 

@@ -43,16 +43,6 @@ static bool same(const struct code_value *a, const struct code_value *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-static bool is_entry(const struct code_value *v, unsigned reg)
-{
-	return v->kind == CODE_ENTRY && v->reg == reg;
-}
-
-static bool is_cfa(const struct code_value *v)
-{
-	return v->kind == CODE_ADDR && v->base == CODE_BASE_CFA;
-}
-
 static bool is_callee_saved(unsigned reg)
 {
 	return reg == CODE_RBX || reg == CODE_RBP || reg >= CODE_R12;
@@ -66,7 +56,7 @@ static void remove_slot(struct code_state *s, unsigned i)
 	s->has_changed = true;
 }
 
-static struct code_value load(const struct code_state *s, const struct code_value *addr)
+struct code_value code_state__load(const struct code_state *s, const struct code_value *addr)
 {
 	for (unsigned i = 0; addr->kind == CODE_ADDR && i < s->n_slots; i++)
 		if (s->slots[i].base == addr->base && s->slots[i].off == addr->off)
@@ -192,7 +182,7 @@ static struct code_value value_of(const struct code_state *s, const ZydisDecoded
 		return reg == CODE_NO_REG || op->size != 64 ? unknown : s->regs[reg];
 	case ZYDIS_OPERAND_TYPE_MEMORY:
 		at = effective(s, op);
-		return op->size == 64 ? load(s, &at) : unknown;
+		return op->size == 64 ? code_state__load(s, &at) : unknown;
 	default:
 		return unknown;
 	}
@@ -237,7 +227,7 @@ static void push(struct code_state *s, const struct code_insn *insn, struct code
 static struct code_value pop(struct code_state *s, const struct code_insn *insn)
 {
 	bool is_word = insn->z.operand_width != 16;
-	struct code_value v = load(s, &s->regs[CODE_RSP]);
+	struct code_value v = code_state__load(s, &s->regs[CODE_RSP]);
 
 	move_sp(s, insn, is_word ? WORD : 2);
 	return is_word ? v : unknown;
@@ -531,7 +521,8 @@ static bool reads_callers_reg(const struct code_state *s, const struct code_insn
 	unsigned reg = reg_operand(op);
 
 	if (reg >= CODE_N_REGS || reg == CODE_RBP || !is_callee_saved(reg) ||
-	    !is_entry(&s->regs[reg], reg) || !(op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
+	    !code_value_is_entry(&s->regs[reg], reg) ||
+	    !(op->actions & ZYDIS_OPERAND_ACTION_MASK_READ))
 		return false;
 	switch (insn->z.mnemonic) {
 	case ZYDIS_MNEMONIC_PUSH:
@@ -562,7 +553,8 @@ bool code_state__uses_callers_regs(const struct code_state *s, const struct code
 			continue;
 		for (unsigned k = 0; k < ARRAY_SIZE(regs); k++)
 			if (regs[k] != CODE_NO_REG && regs[k] != CODE_RBP &&
-			    is_callee_saved(regs[k]) && is_entry(&s->regs[regs[k]], regs[k]))
+			    is_callee_saved(regs[k]) &&
+			    code_value_is_entry(&s->regs[regs[k]], regs[k]))
 				return true;
 		/* Arguments on the stack are there, too, but few functions have more than 16. */
 		if (regs[0] == CODE_RSP && code_state__depth(s, &depth) &&
@@ -575,10 +567,10 @@ bool code_state__uses_callers_regs(const struct code_state *s, const struct code
 
 bool code_state__uses_outer_frame(const struct code_state *s, const struct code_insn *insn)
 {
-	if (!is_entry(&s->regs[CODE_RBP], CODE_RBP))
+	if (!code_value_is_entry(&s->regs[CODE_RBP], CODE_RBP))
 		return false;
 	for (unsigned i = 0; i < s->n_slots; i++)
-		if (is_entry(&s->slots[i].value, CODE_RBP))
+		if (code_value_is_entry(&s->slots[i].value, CODE_RBP))
 			return false;
 	for (unsigned i = 0; i < insn->z.operand_count_visible; i++) {
 		const ZydisDecodedOperand *op = &insn->ops[i];
@@ -666,136 +658,10 @@ bool code_state__join(struct code_state *s, const struct code_state *other, uint
 	return true;
 }
 
-/* ---- rules ----------------------------------------------------------------------------------- */
-
 bool code_state__depth(const struct code_state *s, int32_t *ret_off)
 {
-	if (!is_cfa(&s->regs[CODE_RSP]))
+	if (!code_value_is_cfa(&s->regs[CODE_RSP]))
 		return false;
 	*ret_off = s->regs[CODE_RSP].off;
-	return true;
-}
-
-/* The rule by a register that is a known distance away from the CFA. */
-static bool rule_by_reg(const struct code_state *s, unsigned reg, struct unwind_rule *rule)
-{
-	if (!is_cfa(&s->regs[reg]))
-		return false;
-	rule->cfa = UNWIND_CFA_REG;
-	rule->cfa_reg = (uint8_t)reg;
-	rule->cfa_off = -s->regs[reg].off;
-	return true;
-}
-
-/* The rule by a slot, near what a register points to, that holds such an address. */
-static bool rule_by_slot(const struct code_state *s, unsigned reg, struct unwind_rule *rule)
-{
-	const struct code_value *v = &s->regs[reg];
-	const struct code_slot *best = NULL;
-
-	if (v->kind != CODE_ADDR || v->base == CODE_BASE_CFA)
-		return false;
-	for (unsigned i = 0; i < s->n_slots; i++) {
-		const struct code_slot *slot = &s->slots[i];
-
-		/* The lowest, so that the answer does not depend on the order of the slots. */
-		if (slot->base == v->base && is_cfa(&slot->value) && slot->value.off >= INT16_MIN &&
-		    slot->value.off <= INT16_MAX && -slot->value.off <= INT16_MAX &&
-		    (!best || slot->off < best->off))
-			best = slot;
-	}
-	if (!best)
-		return false;
-	rule->cfa = UNWIND_CFA_DEREF;
-	rule->cfa_reg = (uint8_t)reg;
-	rule->cfa_off = best->off - v->off;
-	rule->cfa_off2 = (int16_t)-best->value.off;
-	return true;
-}
-
-/* Where the register REG was saved, relative to the CFA or AT_REG. */
-static uint8_t saved_slot(const struct code_state *s, unsigned reg, const struct code_value *at_reg)
-{
-	uint8_t found = 0;
-
-	for (unsigned i = 0; i < s->n_slots; i++) {
-		const struct code_slot *slot = &s->slots[i];
-		int64_t down =
-		    at_reg ? (int64_t)at_reg->off - slot->off + WORD : -(int64_t)slot->off;
-
-		if (!is_entry(&slot->value, reg) ||
-		    slot->base != (at_reg ? at_reg->base : CODE_BASE_CFA) || down % WORD ||
-		    down < WORD || down > UNWIND_SAVED_SLOT_MAX * WORD)
-			continue;
-		found = found ? MIN(found, (uint8_t)(down / WORD)) : (uint8_t)(down / WORD);
-	}
-	/* A copy in the frame outlives the register, which a loop may change further on. */
-	if (found)
-		return found;
-	return is_entry(&s->regs[reg], reg) ? 0 : UNWIND_SAVED_LOST;
-}
-
-/* Fills in where the registers are. Returns how many are lost. */
-static unsigned fill_saved(const struct code_state *s, const struct code_value *at_reg,
-			   struct unwind_rule *rule)
-{
-	static const uint8_t regs[] = UNWIND_SAVED_X86_64;
-	unsigned n_lost = 0;
-
-	for (unsigned i = 0; i < UNWIND_N_SAVED; i++) {
-		rule->saved[i] = saved_slot(s, regs[i], at_reg);
-		n_lost += rule->saved[i] == UNWIND_SAVED_LOST;
-	}
-	return n_lost;
-}
-
-static bool find_cfa(const struct code_state *s, struct unwind_rule *rule)
-{
-	/* In the order in which they are likely to live. */
-	static const uint8_t others[] = {CODE_RBX, CODE_R12, CODE_R13, CODE_R14, CODE_R15,
-					 CODE_R11, 10,	     9,	       CODE_R8,	 CODE_RAX,
-					 CODE_RDX, CODE_RCX, CODE_RSI, CODE_RDI};
-	struct code_value saved_rbp = load(s, &s->regs[CODE_RBP]);
-
-	if (rule_by_reg(s, CODE_RSP, rule) || rule_by_reg(s, CODE_RBP, rule))
-		return true;
-	/* A frame with a frame pointer in it: that says where the registers are, too. */
-	if (is_entry(&saved_rbp, CODE_RBP) && rule_by_slot(s, CODE_RBP, rule))
-		return true;
-	if (rule_by_slot(s, CODE_RSP, rule) || rule_by_slot(s, CODE_RBP, rule))
-		return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-		if (rule_by_reg(s, others[i], rule))
-			return true;
-	for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
-		if (rule_by_slot(s, others[i], rule))
-			return true;
-	return false;
-}
-
-bool code_state__rule(const struct code_state *s, struct unwind_rule *ret)
-{
-	struct unwind_rule rule = {.ra = 1, .flags = UNWIND_FLAG_GUESSED}, at_reg;
-	unsigned n_lost;
-
-	if (s->is_child) {
-		*ret = (struct unwind_rule){.cfa = UNWIND_CFA_ROOT};
-		return true;
-	}
-	if (!find_cfa(s, &rule) ||
-	    (rule.cfa == UNWIND_CFA_REG && rule.cfa_reg == CODE_RSP && rule.cfa_off < 0))
-		return false;
-	if (s->in_outer_frame && rule.cfa == UNWIND_CFA_REG && rule.cfa_reg == CODE_RBP) {
-		*ret = (struct unwind_rule){.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_GUESSED};
-		return true;
-	}
-	at_reg = rule;
-	n_lost = fill_saved(s, NULL, &rule);
-	if (n_lost && s->regs[rule.cfa_reg].base != CODE_BASE_CFA &&
-	    fill_saved(s, &s->regs[rule.cfa_reg], &at_reg) < n_lost) {
-		at_reg.flags |= UNWIND_FLAG_SAVED_AT_REG;
-		rule = at_reg;
-	}
-	*ret = rule;
 	return true;
 }

@@ -60,6 +60,16 @@ struct code_state {
 	bool has_changed;    /* set by whatever may change the rule; cleared by who asks for it */
 };
 
+static inline bool code_value_is_entry(const struct code_value *v, unsigned reg)
+{
+	return v->kind == CODE_ENTRY && v->reg == reg;
+}
+
+static inline bool code_value_is_cfa(const struct code_value *v)
+{
+	return v->kind == CODE_ADDR && v->base == CODE_BASE_CFA;
+}
+
 /* The state at the entry of a function that was called. */
 void code_state__enter(struct code_state *s);
 
@@ -91,8 +101,11 @@ void code_state__fall_through(struct code_state *s, const struct code_insn *jump
 bool code_state__join(struct code_state *s, const struct code_state *other, uint32_t at,
 		      bool *ret_changed);
 
-/* The rule that follows, or false where none does. */
+/* The rule that follows, or false where none does. In code_rule.c. */
 bool code_state__rule(const struct code_state *s, struct unwind_rule *ret);
+
+/* What lies in memory at ADDR. */
+struct code_value code_state__load(const struct code_state *s, const struct code_value *addr);
 
 /* Where the stack pointer lies, relative to the CFA. False where that is not known. */
 bool code_state__depth(const struct code_state *s, int32_t *ret_off);
