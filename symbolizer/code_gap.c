@@ -392,6 +392,22 @@ static bool is_fresh(struct code_gap *g, uint32_t off, const struct code_state *
 	return again && g->rule_at[off];
 }
 
+/* A call of a helper, which may rely on registers that it does not change: x264 and dav1d keep the
+ * unaligned stack pointer in one. */
+static int do_call(struct code_gap *g, const struct code_insn *insn, struct code_state *s)
+{
+	const struct unwind_rule *rule = code_gap__rule(g, insn->at);
+	unsigned reg = rule && rule->cfa == UNWIND_CFA_REG ? rule->cfa_reg : CODE_RSP;
+	struct code_value kept = s->regs[reg];
+
+	if (reg == CODE_RSP || !insn->has_target || insn->target < 0 || insn->target >= g->n ||
+	    !code_keeps_reg(&g->decoder, g->bytes, g->n, (uint32_t)insn->target, reg))
+		return code_state__step(s, insn);
+	code_state__step(s, insn);
+	s->regs[reg] = kept;
+	return 1;
+}
+
 /* Does INSN in the state S, and tells where else it leads. Positive: to the next instruction. */
 static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code_state *s)
 {
@@ -424,11 +440,9 @@ static int do_insn(struct code_gap *g, const struct code_insn *insn, struct code
 		code_state__fall_through(s, insn);
 		return r < 0 ? r : 1;
 	case CODE_CALLS:
-		r = note_call(g, insn);
-		if (r < 0)
-			return r;
 		g->is_weak = true;
-		break;
+		r = note_call(g, insn);
+		return r < 0 ? r : do_call(g, insn, s);
 	default:
 		break;
 	}
@@ -692,37 +706,26 @@ static int do_unknown(struct code_gap *g, uint32_t off, bool *ret_skip)
 
 /* ---- the whole gap --------------------------------------------------------------------------- */
 
-/* "mov $15, %eax; syscall": where signal handlers return to. The look-up is for the byte before. */
+/* The look-up for where a signal handler returns to is for the byte before. */
 static int mark_restorers(struct code_gap *g)
 {
-	static const struct {
-		uint8_t bytes[9];
-		uint8_t n;
-	} restorers[] = {
-	    {{0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05}, 9},
-	    {{0xb8, 15, 0, 0, 0, 0x0f, 0x05}, 7},
-	};
 	static const struct unwind_rule rule = {.cfa = UNWIND_CFA_SIGNAL};
+	uint32_t off = 0;
 	uint16_t number;
+	size_t n;
 
-	for (size_t i = 0; i < ARRAY_SIZE(restorers); i++) {
-		const uint8_t *at = g->bytes, *end = g->bytes + g->n;
-		size_t n = restorers[i].n;
+	while ((n = code_find_restorer(g->bytes, g->n, &off))) {
+		uint32_t start = off ? off - 1 : 0;
+		int r = code_rules__intern(&g->rules, &rule, &number);
 
-		while ((at = memmem(at, (size_t)(end - at), restorers[i].bytes, n))) {
-			uint32_t off = (uint32_t)(at - g->bytes);
-			uint32_t start = off ? off - 1 : 0;
-			int r = code_rules__intern(&g->rules, &rule, &number);
-
-			if (r < 0)
-				return r;
-			memset(&g->rule_at[start], 0, (off + n - start) * sizeof(*g->rule_at));
-			for (uint32_t k = start; k < off + n; k++)
-				g->flags[k] = (uint8_t)((g->flags[k] & ~IS_START) | IS_COVERED);
-			g->rule_at[start] = number;
-			g->flags[start] |= IS_START;
-			at += n;
-		}
+		if (r < 0)
+			return r;
+		memset(&g->rule_at[start], 0, (off + n - start) * sizeof(*g->rule_at));
+		for (uint32_t k = start; k < off + n; k++)
+			g->flags[k] = (uint8_t)((g->flags[k] & ~IS_START) | IS_COVERED);
+		g->rule_at[start] = number;
+		g->flags[start] |= IS_START;
+		off += (uint32_t)n;
 	}
 	return 0;
 }

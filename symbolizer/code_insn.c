@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "symbolizer/code_insn.h"
 
+#include <string.h>
+
+#include "base/util.h"
+
+/* Instructions of the largest helper that is looked at whole. */
+#define HELPER_INSNS_MAX 1024
+
 /* Zydis has x86's order: rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi. */
 static const uint8_t dwarf_numbers[] = {CODE_RAX, CODE_RCX, CODE_RDX, CODE_RBX, CODE_RSP, CODE_RBP,
 					CODE_RSI, CODE_RDI, 8,	      9,	10,	  11,
@@ -83,6 +90,55 @@ bool code_insn__decode(struct code_insn *insn, const ZydisDecoder *decoder, cons
 		insn->next = CODE_LEAVES;
 	}
 	return true;
+}
+
+/* In the order of addresses: helpers are short and end with their only return. */
+bool code_keeps_reg(const ZydisDecoder *decoder, const uint8_t *bytes, size_t n, uint32_t at,
+		    enum code_reg reg)
+{
+	struct code_insn insn;
+
+	for (unsigned i = 0; i < HELPER_INSNS_MAX; i++) {
+		if (!code_insn__decode(&insn, decoder, bytes, n, at))
+			return false;
+		for (unsigned k = 0; k < insn.n_ops; k++)
+			if (insn.ops[k].type == ZYDIS_OPERAND_TYPE_REGISTER &&
+			    (insn.ops[k].actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) &&
+			    code_reg_of(insn.ops[k].reg.value) == reg)
+				return false;
+		if (insn.next == CODE_RETURNS)
+			return true;
+		if (insn.next != CODE_FALLS && insn.next != CODE_BRANCHES)
+			return false;
+		at += insn.length;
+	}
+	return false;
+}
+
+size_t code_find_restorer(const uint8_t *bytes, size_t n, uint32_t *ret_at)
+{
+	static const struct {
+		uint8_t bytes[9];
+		uint8_t n;
+	} restorers[] = {
+	    {{0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05}, 9},
+	    {{0xb8, 15, 0, 0, 0, 0x0f, 0x05}, 7},
+	};
+	const uint8_t *from = bytes + MIN(*ret_at, n), *found = NULL;
+	size_t n_found = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(restorers); i++) {
+		const uint8_t *at =
+		    memmem(from, (size_t)(bytes + n - from), restorers[i].bytes, restorers[i].n);
+
+		if (!at || (found && at > found))
+			continue;
+		found = at;
+		n_found = restorers[i].n;
+	}
+	if (found)
+		*ret_at = (uint32_t)(found - bytes);
+	return n_found;
 }
 
 /* Zydis is asked last: most padding is one of a few bytes. */

@@ -63,6 +63,15 @@ bool code_insn__decode(struct code_insn *insn, const ZydisDecoder *decoder, cons
 /* The number of the general-purpose register that R is a part of, or CODE_NO_REG. */
 enum code_reg code_reg_of(ZydisRegister r);
 
+/* Whether the function at BYTES[AT] is one of the small ones, calling nobody, that leave the
+ * register REG alone, though the ABI would have let them use it. */
+bool code_keeps_reg(const ZydisDecoder *decoder, const uint8_t *bytes, size_t n, uint32_t at,
+		    enum code_reg reg);
+
+/* Finds "mov $15, %eax; syscall", where signal handlers return to, at or after *RET_AT. Its length,
+ * or 0. */
+size_t code_find_restorer(const uint8_t *bytes, size_t n, uint32_t *ret_at);
+
 /* How many bytes of padding between functions begin at BYTES[AT]: NOPs, INT3s and zeros. */
 size_t code_padding(const ZydisDecoder *decoder, const uint8_t *bytes, size_t n, size_t at);
 

@@ -52,7 +52,7 @@ struct row {
 		.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_GUESSED                              \
 	}
 
-enum { RAX, RBX = 3, RBP = 6, RSP = 7, R10 = 10, R11 = 11 };
+enum { RAX, RCX = 2, RBX = 3, RBP = 6, RSP = 7, R10 = 10, R11 = 11 };
 
 static struct code_gap *analyse(const uint8_t *bytes, const uint8_t *end, bool is_called)
 {
@@ -159,6 +159,16 @@ static void an_aligned_stack_with_a_frame_pointer(void **state)
 		.flags = UNWIND_FLAG_GUESSED | UNWIND_FLAG_SAVED_AT_REG,
 		.cfa_off = -16,
 		.saved = {0, 1, 2, 0, 0, 0}}});
+}
+
+/* x264's trellis: the helper is known to leave rcx alone, a function would not be. */
+ASSEMBLE(helped, "mov %rsp, %rcx\n and $-16, %rsp\n call 1f\n call *%rax\n mov %rcx, %rsp\n ret\n"
+		 "1: mov %rdi, %rax\n ret");
+
+static void registers_live_through_calls_of_helpers_that_leave_them_alone(void **state)
+{
+	CHECK(helped, true, {0, BY(RSP, 8, 0, 0, 0, 0, 0, 0)}, {7, BY(RCX, 8, 0, 0, 0, 0, 0, 0)},
+	      {14, FRAME}, {18, BY(RSP, 8, 0, 0, 0, 0, 0, 0)});
 }
 
 /* A loop that touches every page of a large frame: rsp moves, r11 does not. */
@@ -276,121 +286,79 @@ static struct unwind_rule rule_at(struct unwind_table *t, const struct elf_file 
 	return rule;
 }
 
-/* A file whose code is a function with unwind information, the entry point, and two without. */
-static void fills_the_gaps_of_a_file(void **state)
-{
-	static const uint8_t code[] = {/* 0: known */ 0x55,
-				       0xe8,
-				       0x3a,
-				       0,
-				       0,
-				       0,
-				       0x5d,
-				       0xc3,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       /* 16: the entry point */ 0x31,
-				       0xed,
-				       0xe8,
-				       0x09,
-				       0,
-				       0,
-				       0,
-				       0xf4,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       /* 32: called from the entry point */ 0x53,
-				       0x5b,
-				       0xc3,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       /* 48 */ 0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       0x90,
-				       /* 64: called from what is known */ 0x54,
-				       0x5c,
-				       0xc3};
-	const struct unwind_rule known = BY(RSP, 16, 0, 0, 0, 0, 0, 0);
-	const struct unwind_rule second = BY(RSP, 16, 2, 0, 0, 0, 0, 0);
-	const struct unwind_rule third = BY(RSP, 16, 0, 0, 0, 0, 0, 0);
-	struct code_flow_stats stats;
-	struct unwind_table *t;
-	struct unwind_rule got;
-	struct elf_image image;
-	struct elf_file *file;
-	uint64_t off;
+/* A function with unwind information, the entry point, one that is called from there, and one that
+ * is called from the first. */
+ASSEMBLE(code, "push %rbp\n call 3f\n pop %rbp\n ret\n .balign 16, 0x90\n"
+	       "xor %ebp, %ebp\n call 2f\n hlt\n .balign 16, 0x90\n"
+	       "2: push %rbx\n pop %rbx\n ret\n .balign 32, 0x90\n"
+	       "3: push %rsp\n pop %rsp\n ret");
+#define CODE_VADDR 0x1000
+
+struct code_file {
 	int fd;
+	struct elf_file *file;
+	struct unwind_table *t;
+	uint64_t off; /* of the code */
+};
+
+/* The same code, said to be for MACHINE, after it has gone through code_flow_read(). */
+static void open_code(struct code_file *f, uint16_t machine, struct code_flow_stats *ret_stats)
+{
+	const struct unwind_rule known = BY(RSP, 16, 0, 0, 0, 0, 0, 0);
+	const size_t n = (size_t)(code_end - code);
+	struct elf_image image;
 
 	elf_image__init(&image);
-	off = elf_image__put(&image, code, sizeof(code));
-	image.ehdr.e_phnum = 0;
-	elf_image__segment(&image, PT_LOAD, PF_R | PF_X, off, 0x1000, sizeof(code));
-	image.ehdr.e_entry = 0x1010;
-	fd = elf_image__fd(&image);
-	assert_int_equal(elf_file__open(&file, fd), 0);
-	assert_int_equal(unwind_table__new(&t), 0);
-	assert_int_equal(unwind_table__begin(t, UNWIND_SOURCE_EH_FRAME, 0x1000, 0x1010), 0);
-	assert_int_equal(unwind_table__row(t, 0x1000, &known), 0);
-	assert_int_equal(code_flow_read(file, t, &stats), 0);
-	assert_int_equal(stats.n_skipped_bytes, 0);
-	got = rule_at(t, file, off + 1);
-	assert_memory_equal(&got, &known, sizeof(got));
-	got = rule_at(t, file, off + 20);
-	assert_int_equal(got.cfa, UNWIND_CFA_ROOT);
-	got = rule_at(t, file, off + 33);
-	assert_memory_equal(&got, &second, sizeof(got));
-	got = rule_at(t, file, off + 65);
-	assert_memory_equal(&got, &third, sizeof(got));
-	unwind_table__free(t);
-	elf_file__close(file);
+	f->off = elf_image__put(&image, code, n);
+	elf_image__segment(&image, PT_LOAD, PF_R | PF_X, f->off, CODE_VADDR, n);
+	image.ehdr.e_entry = CODE_VADDR + 16;
+	image.ehdr.e_machine = machine;
+	f->fd = elf_image__fd(&image);
+	assert_int_equal(elf_file__open(&f->file, f->fd), 0);
+	assert_int_equal(unwind_table__new(&f->t), 0);
+	assert_int_equal(
+	    unwind_table__begin(f->t, UNWIND_SOURCE_EH_FRAME, CODE_VADDR, CODE_VADDR + 16), 0);
+	assert_int_equal(unwind_table__row(f->t, CODE_VADDR, &known), 0);
+	assert_int_equal(code_flow_read(f->file, f->t, ret_stats), 0);
+}
 
-	/* Another machine: nothing. */
-	image.ehdr.e_machine = EM_AARCH64;
-	close(fd);
-	fd = elf_image__fd(&image);
-	assert_int_equal(elf_file__open(&file, fd), 0);
-	assert_int_equal(unwind_table__new(&t), 0);
-	assert_int_equal(code_flow_read(file, t, &stats), 0);
-	assert_int_equal(unwind_table__stats(t)->n_functions[UNWIND_SOURCE_CODE], 0);
-	unwind_table__free(t);
-	elf_file__close(file);
-	close(fd);
+static void close_code(struct code_file *f)
+{
+	unwind_table__free(f->t);
+	elf_file__close(f->file);
+	close(f->fd);
+}
+
+static void fills_the_gaps_of_a_file(void **state)
+{
+	static const struct row want[] = {
+	    {1, BY(RSP, 16, 0, 0, 0, 0, 0, 0)},	 {16, {.cfa = UNWIND_CFA_ROOT}},
+	    {22, {.cfa = UNWIND_CFA_ROOT}},	 {32, BY(RSP, 8, 0, 0, 0, 0, 0, 0)},
+	    {33, BY(RSP, 16, 2, 0, 0, 0, 0, 0)}, {64, BY(RSP, 8, 0, 0, 0, 0, 0, 0)},
+	    {65, BY(RSP, 16, 0, 0, 0, 0, 0, 0)},
+	};
+	struct code_flow_stats stats;
+	struct code_file f;
+
+	open_code(&f, EM_X86_64, &stats);
+	assert_int_equal(stats.n_skipped_bytes, 0);
+	assert_int_equal(stats.n_cut, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		struct unwind_rule got = rule_at(f.t, f.file, f.off + want[i].off);
+
+		assert_memory_equal(&got, &want[i].rule, sizeof(got));
+	}
+	assert_int_equal(unwind_table__stats(f.t)->n_functions[UNWIND_SOURCE_ENTRY], 1);
+	close_code(&f);
+}
+
+static void other_machines_get_nothing(void **state)
+{
+	struct code_file f;
+
+	open_code(&f, EM_AARCH64, NULL);
+	assert_int_equal(unwind_table__stats(f.t)->n_functions[UNWIND_SOURCE_CODE], 0);
+	close_code(&f);
 }
 
 int main(void)
@@ -401,6 +369,7 @@ int main(void)
 	    cmocka_unit_test(an_aligned_stack_that_keeps_the_old_pointer),
 	    cmocka_unit_test(saves_through_a_copy_of_the_stack_pointer),
 	    cmocka_unit_test(an_aligned_stack_with_a_frame_pointer),
+	    cmocka_unit_test(registers_live_through_calls_of_helpers_that_leave_them_alone),
 	    cmocka_unit_test(a_loop_that_moves_the_stack_pointer),
 	    cmocka_unit_test(ways_that_meet_keep_what_both_know),
 	    cmocka_unit_test(parts_behind_a_table_are_at_the_depth_that_their_return_needs),
@@ -410,6 +379,7 @@ int main(void)
 	    cmocka_unit_test(the_child_of_clone_has_no_caller),
 	    cmocka_unit_test(anything_may_be_fed),
 	    cmocka_unit_test(fills_the_gaps_of_a_file),
+	    cmocka_unit_test(other_machines_get_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
