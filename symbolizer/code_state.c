@@ -286,7 +286,15 @@ static void do_add(struct code_state *s, const struct code_insn *insn, int sign)
 static void do_lea(struct code_state *s, const struct code_insn *insn)
 {
 	struct code_value v = insn->ops[0].size == 64 ? effective(s, &insn->ops[1]) : unknown;
+	struct code_value *sp = &s->regs[CODE_RSP];
 
+	/* OpenSSL pushes something and goes on with it below the stack pointer, in the red zone. */
+	if (reg_operand(&insn->ops[0]) == CODE_RSP && v.kind == CODE_ADDR && v.base == sp->base &&
+	    v.off - sp->off == WORD) {
+		*sp = v;
+		s->has_changed = true;
+		return;
+	}
 	set_reg(s, insn, reg_operand(&insn->ops[0]), &v);
 }
 
