@@ -40,7 +40,7 @@ static struct code_value constant(int64_t v)
 
 static bool same(const struct code_value *a, const struct code_value *b)
 {
-	return !memcmp(a, b, sizeof(*a));
+	return a->kind == b->kind && a->off == b->off && a->base == b->base && a->reg == b->reg;
 }
 
 static bool is_callee_saved(unsigned reg)
@@ -624,7 +624,8 @@ void code_state__enter_outer(struct code_state *s)
 static bool has_slot(const struct code_state *s, const struct code_slot *wanted)
 {
 	for (unsigned i = 0; i < s->n_slots; i++)
-		if (!memcmp(&s->slots[i], wanted, sizeof(*wanted)))
+		if (s->slots[i].off == wanted->off && s->slots[i].base == wanted->base &&
+		    same(&s->slots[i].value, &wanted->value))
 			return true;
 	return false;
 }

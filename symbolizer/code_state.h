@@ -37,7 +37,6 @@ struct code_value {
 	int32_t off;
 	uint8_t kind; /* enum code_kind */
 	uint8_t reg;
-	uint16_t reserved; /* 0, so that values can be compared as bytes */
 };
 
 struct code_slot {
