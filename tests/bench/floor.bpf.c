@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * What a sample costs at least: on_tick_count does nothing but to count; on_tick_stack does what a
- * profiler does that relies on frame pointers, with the kernel's own walker. tests/bench/unwind-cost
- * runs them beside cprofd.
+ * profiler does that relies on frame pointers, with the kernel's own walker.
+ * tests/bench/unwind-cost runs them beside cprofd.
  */
 #include "tests/bench/floor.h"
 

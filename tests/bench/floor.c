@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * floor count|stack HZ SECONDS: runs one of the programs of floor.bpf.c on every CPU; a second for
- * warming up, then SECONDS, and prints "RUNS NS FRAMES SHARE" for those: runs of the program, their
- * time, the mean of user frames in the process `depth_fp`, and the share of samples that were of it.
- * The time is 0 unless kernel.bpf_stats_enabled is on.
+ * warming up, then SECONDS, and prints "RUNS NS FRAMES SHARE" for those: runs of the program,
+ * their time, the mean of user frames in the process `depth_fp`, and the share of samples that
+ * were of it. The time is 0 unless kernel.bpf_stats_enabled is on.
  */
 #include "tests/bench/floor.h"
 
