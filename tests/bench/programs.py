@@ -222,7 +222,7 @@ def node(place):
 
 def java(place):
     place.run(place.need("javac"), "-d", place.folder, WORKLOADS / "Work.java")
-    return Command([place.need("java"), "-XX:+PreserveFramePointer", "-Xmx256m", "-cp", place.folder,
+    return Command([place.need("java"), "-XX:+PreserveFramePointer", "-XX:-UsePerfData", "-Xmx256m", "-cp", place.folder,
                     "Work"])
 
 
@@ -309,7 +309,7 @@ def git(place):
     tool = place.need("git")
     repository = place.folder / "repository"
     repository.mkdir()
-    files = [p for p in sorted(Path("/usr/lib/python3.11").glob("*.py"))
+    files = [p for p in sorted(Path("/usr/lib").glob("python3.*/*.py"))
              or sorted(Path(os.__file__).parent.glob("*.py")) if p.is_file()][:120]
     config = ["-c", "user.name=bench", "-c", "user.email=bench@localhost", "-C", repository]
     place.run(tool, *config, "init", "-q")

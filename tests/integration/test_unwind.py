@@ -95,14 +95,35 @@ def odd_stacks(samples):
             if not stacks.why_cut(s) and not stacks.ends_at_known_root(s)]
 
 
-@pytest.mark.parametrize("program", ["throw", "garbage", "panics"])
+# program: a function far in, and one that has called it, on the other side of exceptions, panics or languages.
+LANGUAGES = {"throw": ("::fall(", "::exceptions()"),
+             "garbage": ("_Cfunc_inC", "main.oneRound"),
+             "panics": ("panics::fall", "panics::one_round")}
+
+
+@pytest.mark.parametrize("program", LANGUAGES)
 def test_languages(recording, program):
     """Exceptions and panics in flight, garbage collection, cgo, alloca, callbacks."""
+    inner, outer = LANGUAGES[program]
     profile = recording(program, hz=499)
     assert profile.total >= 200
     cut = profile.count(lambda s: stacks.why_cut(s) is not None)
     assert cut <= 0.005 * profile.total + 2, cut_stacks(profile.samples)[:5]
     assert not odd_stacks(profile.samples)
+    below = [s for s in profile.samples if any(inner in n for n in s.names())]
+    assert sum(s.count for s in below) >= 20
+    for s in below:
+        assert stacks.why_cut(s) or any(outer in n for n in s.names()), stacks.short(s, 6)
+
+
+def test_go_called_by_c_called_by_go(recording):
+    """The goroutine that caused it is there, however often the stack changes between the languages."""
+    profile = recording("garbage", hz=499)
+    back = [s for s in profile.samples if "main.fromC" in s.names()]
+    assert back
+    for s in back:
+        names = s.names()
+        assert any(n.endswith("inC") for n in names) and "main.oneRound" in names, stacks.short(s, 6)
 
 
 def test_stripped_programs_of_the_system(cprofd, tmp_path):
