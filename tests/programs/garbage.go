@@ -45,7 +45,11 @@ import (
 
 //export fromC
 func fromC(x C.uint64_t) C.uint64_t {
-	return C.uint64_t(len(strings.Repeat(strconv.FormatUint(uint64(x), 10), 20)))
+	n := 0
+	for i := 0; i < 100; i++ {
+		n += len(strings.Repeat(strconv.FormatUint(uint64(x)+uint64(i), 10), 20))
+	}
+	return C.uint64_t(n)
 }
 
 type node struct {
