@@ -15,6 +15,7 @@ sys.path.insert(0, str(TESTS / "integration"))
 sys.dont_write_bytecode = True
 
 import cprofd_run  # noqa: E402
+import pprof_file  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 STATS = Path("/proc/sys/kernel/bpf_stats_enabled")
@@ -115,6 +116,19 @@ def bpf_stats(on):
     if before:
         STATS.write_text(on)
     return before
+
+
+def profiles(folder):
+    """All profiles below FOLDER. One that breaks a promise is named and used: it may be of a process that is
+    none of the benchmark's."""
+    found = []
+    for path in cprofd_run.files(folder):
+        try:
+            found.append(pprof_file.check(path))
+        except pprof_file.Invalid as e:
+            print(f"INVALID {e}", file=sys.stderr)
+            found.append(pprof_file.read(path))
+    return found
 
 
 # ---- small things -----------------------------------------------------------------------------
