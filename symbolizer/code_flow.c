@@ -93,18 +93,17 @@ static void sort_gaps(struct code_flow *f)
 	f->n_gaps = n;
 }
 
+static int add_gaps_of(void *ctx, uint64_t start, uint64_t end)
+{
+	struct code_flow *f = ctx;
+
+	return unwind_table__each_gap(f->t, start, end, add_gap, f);
+}
+
 static int find_gaps(struct code_flow *f)
 {
-	size_t n;
-	const struct elf_segment *code = elf_file__code(f->file, &n);
-	int r = 0;
+	int r = elf_file__each_code(f->file, add_gaps_of, f);
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		uint64_t end = code[i].vaddr + code[i].n_bytes;
-
-		if (end > code[i].vaddr)
-			r = unwind_table__each_gap(f->t, code[i].vaddr, end, add_gap, f);
-	}
 	sort_gaps(f);
 	return r;
 }

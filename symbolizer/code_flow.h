@@ -17,7 +17,7 @@
 #include "symbolizer/unwind_table.h"
 
 /* node has 2 MB of such code, the static programs of musl all of theirs. */
-#define CODE_FLOW_BYTES_MAX (2u << 20)
+#define CODE_FLOW_BYTES_MAX (8u << 20)
 
 struct code_flow_stats {
 	uint64_t n_rule_bytes;	  /* with a rule */

@@ -232,6 +232,28 @@ const struct elf_segment *elf_file__code(const struct elf_file *file, size_t *re
 	return file->code;
 }
 
+int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx)
+{
+	bool any = false;
+	GElf_Shdr shdr;
+	int r = 0;
+
+	for (Elf_Scn *scn = NULL; r >= 0 && (scn = elf_nextscn(file->elf, scn));) {
+		if (!gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_EXECINSTR) ||
+		    shdr.sh_type == SHT_NOBITS || shdr.sh_addr + shdr.sh_size <= shdr.sh_addr)
+			continue;
+		any = true;
+		r = fn(ctx, shdr.sh_addr, shdr.sh_addr + shdr.sh_size);
+	}
+	for (size_t i = 0; r >= 0 && !any && i < file->n_code; i++) {
+		const struct elf_segment *c = &file->code[i];
+
+		if (c->vaddr + c->n_bytes > c->vaddr)
+			r = fn(ctx, c->vaddr, c->vaddr + c->n_bytes);
+	}
+	return MIN(r, 0);
+}
+
 int elf_file__read_vaddr(const struct elf_file *file, uint64_t vaddr, void *buf, size_t n)
 {
 	size_t n_phdrs;

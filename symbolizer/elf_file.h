@@ -46,6 +46,16 @@ struct elf_segment {
 /* The executable segments, borrowed, in the order of the program headers; *RET_N of them. */
 const struct elf_segment *elf_file__code(const struct elf_file *file, size_t *ret_n);
 
+/* A stretch of addresses. A negative return ends the call. */
+typedef int (*elf_range_fn)(void *ctx, uint64_t start, uint64_t end);
+
+/*
+ * Calls FN for what of the file is code: its executable sections, or where it has lost its section
+ * headers its executable segments, in which some linkers put constants as well. 0 or a negative error
+ * of FN.
+ */
+int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx);
+
 /* Reads N bytes that are loaded at VADDR, by any segment, into BUF. 0, -ENXIO where they do not lie
  * in the file, or -errno. */
 int elf_file__read_vaddr(const struct elf_file *file, uint64_t vaddr, void *buf, size_t n);
