@@ -98,11 +98,11 @@ bool unwind_table_valid(const struct unwind_line *lines, uint32_t n_lines)
 static bool is_sealed(int fd, uint32_t n_lines)
 {
 	const int sealed = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
+	int seals = fcntl(fd, F_GET_SEALS); /* fails for what cannot be sealed */
 	struct stat st;
 
-	return fstat(fd, &st) == 0 && n_lines &&
-	       (uint64_t)st.st_size == n_lines * sizeof(struct unwind_line) &&
-	       (fcntl(fd, F_GET_SEALS) & sealed) == sealed;
+	return seals >= 0 && (seals & sealed) == sealed && fstat(fd, &st) == 0 && n_lines &&
+	       (uint64_t)st.st_size == n_lines * sizeof(struct unwind_line);
 }
 
 /* Maps the table at OFF of FD. */
