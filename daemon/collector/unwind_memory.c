@@ -169,6 +169,8 @@ void unwind_memory__settle(struct unwind_memory *m, uint64_t now_ns)
 			m->n_used -= m->given[n].n;
 		n++;
 	}
+	if (n == 0)
+		return; /* there may be no list at all */
 	m->n_given -= n;
 	memmove(m->given, m->given + n, m->n_given * sizeof(*m->given));
 }
