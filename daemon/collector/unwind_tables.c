@@ -50,8 +50,14 @@ struct unwind_tables *unwind_tables__free(struct unwind_tables *t)
 {
 	if (!t)
 		return NULL;
-	for (size_t i = 0; i < t->n; i++)
-		free(t->files[i]);
+	for (size_t i = 0; i < t->n; i++) {
+		struct unwind_file *f = t->files[i];
+
+		f->state = UNWIND_FILE_NONE;
+		f->orphan = true;
+		if (!f->n_refs)
+			free(f);
+	}
 	hindex__fini(&t->index);
 	free(t->files);
 	free(t);
@@ -185,7 +191,8 @@ void unwind_file__unref(struct unwind_file *file)
 	if (!file)
 		return;
 	assert(file->n_refs > 0);
-	file->n_refs--;
+	if (--file->n_refs == 0 && file->orphan)
+		free(file);
 }
 
 int unwind_tables__want(struct unwind_tables *t, struct unwind_file *file, int fd, uint64_t now_ns)

@@ -35,6 +35,7 @@ struct unwind_file {
 	uint64_t used_ns;	      /* when a sample last lay in it (CLOCK_MONOTONIC) */
 	uint64_t refused_ns;	      /* NO_ROOM: since when */
 	uint32_t n_refs;
+	bool orphan; /* the tables are gone: it goes with its last reference */
 };
 
 struct unwind_tables;
@@ -42,7 +43,7 @@ struct unwind_tables;
 /* Tables lie in MEMORY and are made by BUILDER; both are borrowed. 0 or -ENOMEM. */
 int unwind_tables__new(struct unwind_tables **ret, struct unwind_memory *memory,
 		       struct table_builder *builder);
-/* Takes NULL. References to files are void then. Returns NULL. */
+/* Takes NULL. Files that are referred to live on, without tables. Returns NULL. */
 struct unwind_tables *unwind_tables__free(struct unwind_tables *t);
 
 /* The file behind FD (borrowed): *RET is a new reference. 0 or -errno. */
