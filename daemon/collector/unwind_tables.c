@@ -94,6 +94,7 @@ static void remove_at(struct unwind_tables *t, uint32_t i, uint64_t now_ns)
 
 	if (f->state == UNWIND_FILE_READY)
 		drop_table(t, f, now_ns);
+	t->n_refused -= f->state == UNWIND_FILE_NO_ROOM;
 	hindex__remove(&t->index, file_hash(f), i);
 	free(f);
 	/* The last one moves into the gap. */
@@ -202,6 +203,8 @@ int unwind_tables__want(struct unwind_tables *t, struct unwind_file *file, int f
 	if (file->state != UNWIND_FILE_NEW)
 		return 0;
 	r = table_builder__ask(t->builder, fd, file->id);
+	if (r == -EMFILE || r == -ENFILE)
+		return 0; /* the questions that wait hold them: the next sample asks again */
 	if (r < 0)
 		return r;
 	file->state = UNWIND_FILE_WANTED;
