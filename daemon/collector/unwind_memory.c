@@ -189,3 +189,12 @@ uint32_t unwind_memory__n_used(const struct unwind_memory *m)
 {
 	return m->n_used;
 }
+
+uint32_t unwind_memory__n_resting(const struct unwind_memory *m)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < m->n_given; i++)
+		n += m->given[i].n;
+	return n;
+}

@@ -37,8 +37,10 @@ void unwind_memory__settle(struct unwind_memory *m, uint64_t now_ns);
 /* Line 0. Lines that are not handed out may not be touched. */
 struct unwind_line *unwind_memory__lines(const struct unwind_memory *m);
 
-/* Lines there are, and lines that are handed out or were until lately. */
+/* Lines there are; lines that are handed out or were until lately; and of those the latter, which
+ * settle by themselves. */
 uint32_t unwind_memory__n_lines(const struct unwind_memory *m);
 uint32_t unwind_memory__n_used(const struct unwind_memory *m);
+uint32_t unwind_memory__n_resting(const struct unwind_memory *m);
 
 #endif

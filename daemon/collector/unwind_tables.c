@@ -213,6 +213,12 @@ int unwind_tables__want(struct unwind_tables *t, struct unwind_file *file, int f
 	return 0;
 }
 
+/* Whether F has a table that may go. */
+static bool not_in_use(const struct unwind_file *f, uint64_t now_ns)
+{
+	return f->state == UNWIND_FILE_READY && f->used_ns + IN_USE_NS <= now_ns;
+}
+
 /* The table that was not used for the longest time and is not in use, or NULL. */
 static struct unwind_file *least_used(const struct unwind_tables *t, uint64_t now_ns)
 {
@@ -221,11 +227,27 @@ static struct unwind_file *least_used(const struct unwind_tables *t, uint64_t no
 	for (size_t i = 0; i < t->n; i++) {
 		struct unwind_file *f = t->files[i];
 
-		if (f->state == UNWIND_FILE_READY && f->used_ns + IN_USE_NS <= now_ns &&
-		    (!best || f->used_ns < best->used_ns))
+		if (not_in_use(f, now_ns) && (!best || f->used_ns < best->used_ns))
 			best = f;
 	}
 	return best;
+}
+
+/* Lines that are handed out and not on their way back. */
+static uint64_t n_held(const struct unwind_tables *t)
+{
+	return unwind_memory__n_used(t->memory) - unwind_memory__n_resting(t->memory);
+}
+
+/* Whether N_LINES could be had, at least after a second, if all tables went that are not in use. */
+static bool could_fit(const struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns)
+{
+	uint64_t n = n_held(t) + n_lines;
+
+	for (size_t i = 0; i < t->n; i++)
+		if (not_in_use(t->files[i], now_ns))
+			n -= t->files[i]->n_lines;
+	return n < unwind_memory__n_lines(t->memory);
 }
 
 /*
@@ -235,33 +257,38 @@ static struct unwind_file *least_used(const struct unwind_tables *t, uint64_t no
 static void make_room(struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns,
 		      unwind_changed_fn changed, void *ctx)
 {
-	uint64_t all = unwind_memory__n_lines(t->memory), gone = 0;
+	uint64_t all = unwind_memory__n_lines(t->memory);
 	struct unwind_file *old;
 
-	while (unwind_memory__n_used(t->memory) + n_lines > all - all / 8 + gone &&
-	       (old = least_used(t, now_ns))) {
-		gone += old->n_lines;
+	while (n_held(t) + n_lines > all - all / 8 && (old = least_used(t, now_ns))) {
 		drop_table(t, old, now_ns);
 		t->stats.n_evicted++;
 		changed(ctx, old);
 	}
 }
 
-static void refuse(struct unwind_tables *t, struct unwind_file *f, uint64_t now_ns)
+static void refuse(struct unwind_tables *t, struct unwind_file *f, uint32_t n_lines,
+		   uint64_t now_ns)
 {
-	f->state = UNWIND_FILE_NO_ROOM;
-	f->refused_ns = now_ns;
 	t->stats.n_refused++;
+	if (n_lines >= unwind_memory__n_lines(t->memory)) {
+		f->state = UNWIND_FILE_NONE; /* never */
+		return;
+	}
+	f->state = UNWIND_FILE_NO_ROOM;
+	f->n_lines = n_lines;
+	f->refused_ns = now_ns;
 	t->n_refused++;
 }
 
-/* Lets those that found no room try again. */
+/* Lets those that found no room try again, if there may be room: to make a table takes seconds. */
 static void retry(struct unwind_tables *t, uint64_t now_ns, unwind_changed_fn changed, void *ctx)
 {
 	for (size_t i = 0; i < t->n && t->n_refused; i++) {
 		struct unwind_file *f = t->files[i];
 
-		if (f->state != UNWIND_FILE_NO_ROOM || f->refused_ns + RETRY_NS > now_ns)
+		if (f->state != UNWIND_FILE_NO_ROOM || f->refused_ns + RETRY_NS > now_ns ||
+		    !could_fit(t, f->n_lines, now_ns))
 			continue;
 		f->state = UNWIND_FILE_NEW;
 		t->n_refused--;
@@ -290,10 +317,13 @@ static int take_one(struct unwind_tables *t, const struct built_table *built, ui
 		return 0;
 	}
 	t->stats.n_built++;
-	make_room(t, built->n_lines, now_ns, changed, ctx);
-	r = unwind_memory__take(t->memory, built->n_lines, &f->line);
+	r = -ENOSPC;
+	if (could_fit(t, built->n_lines, now_ns)) {
+		make_room(t, built->n_lines, now_ns, changed, ctx);
+		r = unwind_memory__take(t->memory, built->n_lines, &f->line);
+	}
 	if (r == -ENOSPC) {
-		refuse(t, f, now_ns);
+		refuse(t, f, built->n_lines, now_ns);
 		changed(ctx, f);
 		return 0;
 	}

@@ -29,7 +29,7 @@ struct unwind_file {
 	uint64_t dev, ino, size, mtime_ns, ctime_ns;
 	uint64_t id;
 	enum unwind_file_state state;
-	uint32_t line, n_lines; /* of the table, where READY */
+	uint32_t line, n_lines; /* of the table, where READY; n_lines also where NO_ROOM */
 	bool all_regs;
 	struct msg_build_id build_id; /* as the file says; where READY */
 	uint64_t used_ns;	      /* when a sample last lay in it (CLOCK_MONOTONIC) */
