@@ -67,21 +67,30 @@ static int no_print(enum libbpf_print_level level, const char *fmt, va_list ap)
 	return 0;
 }
 
+/* Whether RECORD, of which REST bytes follow its header, is what it says. */
+static bool record_valid(const struct sample_record *record, size_t rest)
+{
+	size_t frames = ((size_t)record->n_kernel + record->n_user) * sizeof(uint64_t);
+
+	if (record->n_kernel > KERNEL_FRAMES_MAX || record->n_user > USER_FRAMES_MAX ||
+	    record->user_end >= STACK_END_MAX)
+		return false;
+	if (record->user_end != STACK_END_UNKNOWN)
+		return !record->stack_bytes && !record->other_bytes && rest == frames;
+	/* The registers are those of the last frame, so there must be one. */
+	return record->n_user && record->stack_bytes <= STACK_COPY_MAX &&
+	       record->other_bytes <= OTHER_COPY_MAX &&
+	       rest == frames + sizeof(struct unwind_regs) + record->stack_bytes +
+			   record->other_bytes;
+}
+
 static int on_ring_record(void *ctx, void *bytes, size_t size)
 {
 	struct sampler *s = ctx;
 	const struct sample_record *record = bytes;
 
-	size_t rest = size - sizeof(*record);
-
 	/* The kernel rounds nothing up here, so a size that does not fit is our own mistake. */
-	if (size < sizeof(*record) || record->n_kernel > KERNEL_FRAMES_MAX ||
-	    record->n_user > USER_FRAMES_MAX || record->user_end >= STACK_END_MAX)
-		return -EBADMSG;
-	if (record->user_end == STACK_END_UNKNOWN)
-		rest -= sizeof(struct unwind_regs);
-	if (rest != ((size_t)record->n_kernel + record->n_user) * 8 + record->stack_bytes +
-			record->other_bytes)
+	if (size < sizeof(*record) || !record_valid(record, size - sizeof(*record)))
 		return -EBADMSG;
 	return s->fn(s->fn_ctx, record, size);
 }

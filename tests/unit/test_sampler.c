@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What can be told of the sampler without a kernel that lets us sample: the account of ticks that
- * never came, and the sizes of the rings. The rest is tested on real programs, as root.
+ * never came, the sizes of the rings, and what is let in from them. The rest is tested on real programs, as root.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "daemon/collector/sampler.c"
+#include "tests/unit/made_sample.h"
 
 #define PERIOD_NS 10101010ULL /* 99 Hz */
 
@@ -134,6 +135,101 @@ static void powers_of_two(void **state)
 	assert_int_equal(pow2_at_most(8), 8);
 }
 
+/* ---- records --------------------------------------------------------------------------------- */
+
+static int count_record(void *ctx, const struct sample_record *record, size_t size)
+{
+	*(size_t *)ctx += 1;
+	return 0;
+}
+
+/* What becomes of the first SIZE bytes of RECORD. */
+static int receive(const struct sample_record *record, size_t size)
+{
+	size_t n = 0;
+	struct sampler s = {.fn = count_record, .fn_ctx = &n};
+	int r = on_ring_record(&s, (void *)record, size);
+
+	assert_int_equal(n, r == 0); /* passed on, or not seen by anybody */
+	return r;
+}
+
+static void a_record_is_as_long_as_it_says(void **state)
+{
+	struct made_sample s =
+	    made_sample(1, 1, "a", FRAMES(10, 11), FRAMES(1, 2, 3), STACK_END_ROOT);
+	size_t size = sizeof(s.record) + 5 * sizeof(uint64_t);
+
+	assert_int_equal(receive(&s.record, size), 0);
+	assert_int_equal(receive(&s.record, size - 1), -EBADMSG);
+	assert_int_equal(receive(&s.record, size + 8), -EBADMSG);
+	assert_int_equal(receive(&s.record, sizeof(s.record) - 1), -EBADMSG);
+	assert_int_equal(receive(&s.record, 0), -EBADMSG);
+	s.record.stack_bytes = 8; /* belongs to those that go on */
+	assert_int_equal(receive(&s.record, size + 8), -EBADMSG);
+	s = made_sample(1, 1, "a", NO_FRAMES, NO_FRAMES, STACK_END_NO_USER);
+	assert_int_equal(receive(&s.record, sizeof(s.record)), 0);
+}
+
+/* User space goes on with the walk from the registers and the stack that follow the frames. */
+static void a_record_that_goes_on(void **state)
+{
+	struct {
+		struct made_sample sample;
+		char rest[sizeof(struct unwind_regs) + STACK_COPY_MAX + 8];
+	} s = {.sample = made_sample(1, 1, "a", FRAMES(10), FRAMES(1, 2), STACK_END_UNKNOWN)};
+	struct sample_record *record = &s.sample.record;
+	size_t size = sizeof(*record) + 3 * sizeof(uint64_t) + sizeof(struct unwind_regs);
+
+	assert_int_equal(receive(record, size), 0); /* no page of the stack was in memory */
+	assert_int_equal(receive(record, size - 8), -EBADMSG);
+	assert_int_equal(receive(record, size - sizeof(struct unwind_regs)), -EBADMSG);
+	assert_int_equal(receive(record, sizeof(*record)), -EBADMSG);
+	assert_int_equal(receive(record, size + 4096), -EBADMSG);
+	record->stack_bytes = 4096;
+	assert_int_equal(receive(record, size + 4096), 0);
+	assert_int_equal(receive(record, size), -EBADMSG);
+	record->stack_bytes = STACK_COPY_MAX;
+	assert_int_equal(receive(record, size + STACK_COPY_MAX), 0);
+	record->stack_bytes = STACK_COPY_MAX + 8;
+	assert_int_equal(receive(record, size + STACK_COPY_MAX + 8), -EBADMSG);
+	/* A sum that wraps around. */
+	record->stack_bytes = UINT32_MAX;
+	assert_int_equal(receive(record, size - 1), -EBADMSG);
+	/* The registers are those of a frame. */
+	record->stack_bytes = 0;
+	record->n_user = 0;
+	assert_int_equal(receive(record, size - 2 * sizeof(uint64_t)), -EBADMSG);
+}
+
+static void the_limits_of_a_record(void **state)
+{
+	static const uint64_t frames[USER_FRAMES_MAX + 1];
+	struct {
+		struct made_sample sample;
+		uint64_t more;
+	} s;
+	struct sample_record *record = &s.sample.record;
+	size_t all = sizeof(*record) + SAMPLE_FRAMES_MAX * sizeof(uint64_t);
+
+	s.sample = made_sample(1, 1, "a", KERNEL_FRAMES_MAX, frames, USER_FRAMES_MAX, frames,
+			       STACK_END_DEPTH);
+	assert_int_equal(receive(record, all), 0);
+	record->n_kernel++;
+	assert_int_equal(receive(record, all + 8), -EBADMSG);
+	record->n_kernel = 0;
+	record->n_user++;
+	assert_int_equal(receive(record, sizeof(*record) + record->n_user * 8u), -EBADMSG);
+	record->n_user = 0;
+	for (unsigned end = 0; end <= UINT8_MAX; end++) {
+		if (end == STACK_END_UNKNOWN)
+			continue;
+		record->user_end = (uint8_t)end;
+		assert_int_equal(receive(record, sizeof(*record)),
+				 end < STACK_END_MAX ? 0 : -EBADMSG);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -144,6 +240,9 @@ int main(void)
 	    cmocka_unit_test(no_part_ever_shrinks),
 	    cmocka_unit_test(rings_hold_half_a_second),
 	    cmocka_unit_test(powers_of_two),
+	    cmocka_unit_test(a_record_is_as_long_as_it_says),
+	    cmocka_unit_test(a_record_that_goes_on),
+	    cmocka_unit_test(the_limits_of_a_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
