@@ -15,6 +15,15 @@
 #define MADE_TABLE_LINES_MAX 64
 #define MADE_TABLE_SHIFT 12
 
+/* Registers by their DWARF numbers. */
+#ifdef __x86_64__
+#define MADE_FP 6
+#define MADE_SP 7
+#else
+#define MADE_FP 29
+#define MADE_SP 31
+#endif
+
 struct made_table {
 	struct unwind_line lines[MADE_TABLE_LINES_MAX] __attribute__((aligned(64)));
 	uint32_t n_lines;
@@ -91,7 +100,7 @@ static inline struct made_table made_table_of(uint32_t n_bytes, struct unwind_ru
 static inline struct unwind_rule made_rule(int n)
 {
 	return (struct unwind_rule){
-	    .cfa = UNWIND_CFA_REG, .cfa_reg = 7, .ra = 1, .cfa_off = 8 * (n + 1)};
+	    .cfa = UNWIND_CFA_REG, .cfa_reg = MADE_SP, .ra = 1, .cfa_off = 8 * (n + 1)};
 }
 
 /* A table that is worth reading: two files' pages, three rules. */
