@@ -182,7 +182,8 @@ static int deliver(struct unwinding *u, struct window *w, const struct process *
 /* Whether P still runs, so that it is worth telling the walker of it. */
 static bool runs(const struct process *p)
 {
-	return !p->dead_ns && kill((pid_t)p->tgid, 0) == 0;
+	/* Without CAP_KILL those of others may not even be asked. */
+	return !p->dead_ns && (kill((pid_t)p->tgid, 0) == 0 || errno == EPERM);
 }
 
 int unwinding__add(struct unwinding *u, struct window *w, const struct process *p,
