@@ -20,6 +20,7 @@ struct objects {
 	size_t n, cap;
 	size_t n_idle;
 	size_t n_open, max_open; /* objects with a descriptor */
+	uint64_t n_opened;	 /* that ever had one */
 	uint64_t serial;
 	uint64_t releases;
 };
@@ -210,6 +211,12 @@ void objects__opened(struct objects *objects, struct object *object, int fd)
 	object->fd = fd;
 	object->open = OBJECT_OPEN;
 	objects->n_open++;
+	objects->n_opened++;
+}
+
+uint64_t objects__n_opened(const struct objects *objects)
+{
+	return objects->n_opened;
 }
 
 size_t objects__count(const struct objects *objects)

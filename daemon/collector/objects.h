@@ -51,9 +51,9 @@ struct object {
 	enum object_kind kind;
 	/* Changed by the collector's thread only. */
 	enum object_open open;
-	int fd;		      /* owned; -1 unless OBJECT_OPEN */
+	int fd;			    /* owned; -1 unless OBJECT_OPEN */
 	struct unwind_file *unwind; /* a reference; NULL = nobody has walked through it yet */
-	uint32_t absent_tgid; /* OBJECT_ABSENT: the process through which it was tried last */
+	uint32_t absent_tgid;	    /* OBJECT_ABSENT: the process through which it was tried last */
 	uint32_t n_refs;
 	uint64_t hash;
 	uint64_t idle_since; /* number of the release that left it idle */
@@ -74,6 +74,9 @@ bool objects__may_open(struct objects *objects);
 
 /* Gives OBJECT its descriptor FD, which it owns from now on. */
 void objects__opened(struct objects *objects, struct object *object, int fd);
+
+/* How many have been given one so far. */
+uint64_t objects__n_opened(const struct objects *objects);
 
 void objects__ref(struct object *object);
 void objects__unref(struct objects *objects, struct object *object);

@@ -33,7 +33,8 @@ struct unwinding {
 	int vdso_fd;
 	struct parked *parked; /* in the order of arrival */
 	size_t n_parked, cap_parked, parked_bytes;
-	bool changed; /* a table came or went since the walker was told */
+	bool changed;	   /* a table came or went since the walker was told */
+	uint64_t n_opened; /* objects__n_opened() then */
 	struct walked_sample walked;
 };
 
@@ -105,8 +106,7 @@ static int want_table(struct unwinding *u, const struct process *p, const struct
 		r = unwind_tables__file(u->tables, fd, &o->unwind);
 		u->changed = true;
 	}
-	return r < 0 ? r
-		     : unwind_tables__want(u->tables, o->unwind, fd, clock_ns(CLOCK_MONOTONIC));
+	return r < 0 ? r : unwind_tables__want(u->tables, o->unwind, fd, clock_ns(CLOCK_MONOTONIC));
 }
 
 /*
@@ -157,8 +157,7 @@ static size_t sample_size(const struct sample_record *s)
 static int park(struct unwinding *u, struct window *w, const struct process *p,
 		const struct mapping *at, const struct sample_record *s)
 {
-	struct parked parked = {
-	    .window = w, .process = *p, .at = at, .size = sample_size(s)};
+	struct parked parked = {.window = w, .process = *p, .at = at, .size = sample_size(s)};
 	int r = array_reserve(&u->parked, &u->cap_parked, u->n_parked + 1, sizeof(*u->parked));
 
 	if (r < 0)
@@ -258,9 +257,11 @@ int unwinding__pump(struct unwinding *u, const struct processes *processes, uint
 
 	if (r == 0 && u->n_parked)
 		r = resume_all(u, NULL, false);
-	if (u->changed)
+	/* What could not be opened through one process may have been through another. */
+	if (u->changed || u->n_opened != objects__n_opened(u->options.objects))
 		spaces__rebind(u->spaces);
 	u->changed = false;
+	u->n_opened = objects__n_opened(u->options.objects);
 	return r < 0 ? r : spaces__sync(u->spaces, processes, now_ns);
 }
 

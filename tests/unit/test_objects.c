@@ -208,10 +208,12 @@ static void open_files_are_bounded(void **state)
 		objects__opened(objects, held[n], memfd_create("pinned", MFD_CLOEXEC));
 	}
 	assert_int_equal(n_open, OBJECTS_FDS_RESERVED + 10);
+	assert_int_equal(objects__n_opened(objects), n_open);
 	assert_false(objects__may_open(objects));
 	objects__unref(objects, held[0]);
 	assert_true(objects__may_open(objects));
 	assert_int_equal(objects__count(objects), n - 1);
+	assert_int_equal(objects__n_opened(objects), n_open); /* it only grows */
 	for (size_t i = 1; i < n; i++)
 		objects__unref(objects, held[i]);
 	objects__free(objects);
