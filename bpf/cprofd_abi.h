@@ -228,7 +228,7 @@ static inline abi_u32 unwind_row(abi_u64 off, abi_u32 rule)
 #define UNWIND_LINE_WORDS 16
 struct unwind_line {
 	abi_u32 w[UNWIND_LINE_WORDS];
-};
+} __attribute__((aligned(8))); /* as all that may lie in one */
 #define UNWIND_RULES_PER_LINE 4
 
 /*

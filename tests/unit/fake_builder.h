@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * In place of daemon/collector/table_builder.c: a builder without a thread or a process, whose tables
- * come when the test says so. What is defined here keeps the real one out of the link.
+ * In place of daemon/collector/table_builder.c: a builder without a thread or a process, whose
+ * tables come when the test says so. What is defined here keeps the real one out of the link.
  */
 #ifndef TESTS_FAKE_BUILDER_H
 #define TESTS_FAKE_BUILDER_H

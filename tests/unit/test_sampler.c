@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What can be told of the sampler without a kernel that lets us sample: the account of ticks that
- * never came, the sizes of the rings, and what is let in from them. The rest is tested on real programs, as root.
+ * never came, the sizes of the rings, and what is let in from them. The rest is tested on real
+ * programs, as root.
  */
 #include <setjmp.h>
 #include <stdarg.h>

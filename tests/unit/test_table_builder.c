@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * daemon/collector/table_builder: unwind tables from a thread, made by a process that may die or lie.
+ * daemon/collector/table_builder: unwind tables from a thread, made by a process that may die or
+ * lie.
  *
- * The program under one of the names in `fakes` is this test itself, which then plays the symbolizer.
+ * The program under one of the names in `fakes` is this test itself, which then plays the
+ * symbolizer.
  */
 #include "daemon/collector/table_builder.h"
 

@@ -32,7 +32,7 @@
 #define SECOND NSEC_PER_SEC
 #define T0 (1000 * SECOND)
 
-static struct unwind_line table_lines[4 * N_LINES] __attribute__((aligned(64)));
+static struct unwind_line table_lines[4 * N_LINES];
 
 struct scene {
 	char *dir;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * daemon/collector/unwinder: finishes walks over the registers and the stack that came with a sample.
+ * daemon/collector/unwinder: finishes walks over the registers and the stack of a sample.
  *
  * First on the frames of this very program, which glibc walks too, then on stacks made by hand.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The memory that the BPF walker reads, as test_spaces.c gives it: so what the collector has written is
- * looked up by the walker's own code. Swapped in by bpf/helpers.bpf.h.
+ * The memory that the BPF walker reads, given by test_spaces.c: so what the collector has written
+ * is looked up by the walker's own code. Swapped in by bpf/helpers.bpf.h.
  */
 #ifndef TESTS_UNIT_UNWIND_NATIVE_H
 #define TESTS_UNIT_UNWIND_NATIVE_H

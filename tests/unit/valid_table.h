@@ -25,7 +25,7 @@
 #endif
 
 struct made_table {
-	struct unwind_line lines[MADE_TABLE_LINES_MAX] __attribute__((aligned(64)));
+	struct unwind_line lines[MADE_TABLE_LINES_MAX];
 	uint32_t n_lines;
 };
 
