@@ -335,6 +335,7 @@ static int take_one(struct unwind_tables *t, const struct built_table *built, ui
 	f->n_lines = built->n_lines;
 	f->all_regs = head->all_regs;
 	f->build_id = built->build_id;
+	f->used_ns = now_ns; /* samples wait for it */
 	f->state = UNWIND_FILE_READY;
 	changed(ctx, f);
 	return 0;

@@ -366,6 +366,31 @@ static void the_longest_unused_goes(void **state)
 	assert_int_equal(s->builder->n_asked, 10);
 }
 
+/* Samples wait for a table that has just been made, however long that took. */
+static void one_that_has_just_come_is_in_use(void **state)
+{
+	struct scene *s = *state;
+	struct unwind_file *slow = file(s, "slow"), *f[8];
+	uint64_t now = T0 + 100 * SECOND;
+
+	want(s, slow, T0);
+	for (unsigned i = 0; i < 8; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "%u", i);
+		f[i] = file(s, name);
+		want(s, f[i], now);
+	}
+	/* All come at once, the slow one first; for the last there is only what is kept free. */
+	for (unsigned i = 0; i < 9; i++)
+		fake_builder__make(s->builder, i, table_lines, TABLE_LINES);
+	take(s, now);
+	assert_int_equal(slow->state, UNWIND_FILE_READY);
+	assert_int_equal(slow->used_ns, now);
+	assert_int_equal(f[7]->state, UNWIND_FILE_READY);
+	assert_int_equal(unwind_tables__stats(s->t)->n_evicted, 0);
+}
+
 /* What was put out is there again only after a second: it must not be put out twice. */
 static void no_more_goes_than_has_to(void **state)
 {
@@ -585,6 +610,7 @@ int main(void)
 	    in_scene(answers_find_their_files),
 	    in_scene(a_question_that_fails),
 	    in_scene(the_longest_unused_goes),
+	    in_scene(one_that_has_just_come_is_in_use),
 	    in_scene(no_more_goes_than_has_to),
 	    in_scene(what_goes_rests_for_a_second),
 	    in_scene(those_in_use_stay),
