@@ -29,7 +29,7 @@ struct table_builder {
 /* The one that table_builder__new() has made last. */
 static struct table_builder *fake_builder;
 
-int table_builder__new(struct table_builder **ret, const char *symbolizer,
+int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx)
 {
 	if (!strcmp(symbolizer, "/nonexistent"))

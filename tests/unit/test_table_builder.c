@@ -259,7 +259,7 @@ static struct table_builder *begin(const char *name, struct starts *starts)
 	snprintf(path, sizeof(path), "./%s", name);
 	if (access(path, F_OK) < 0)
 		link_to_self(path);
-	assert_int_equal(table_builder__new(&b, path, on_start, starts), 0);
+	assert_int_equal(table_builder__new(&b, path, NULL, on_start, starts), 0);
 	return b;
 }
 
@@ -313,7 +313,7 @@ static void without_a_symbolizer_there_is_none(void **state)
 {
 	struct table_builder *b = NULL;
 
-	assert_int_equal(table_builder__new(&b, "/nonexistent", NULL, NULL), -ENOENT);
+	assert_int_equal(table_builder__new(&b, "/nonexistent", NULL, NULL, NULL), -ENOENT);
 	assert_null(b);
 	assert_null(table_builder__free(NULL));
 }
@@ -513,7 +513,7 @@ static void the_real_one(void **state)
 		print_message("there is no cprofd-symbolizer beside the tests\n");
 		skip();
 	}
-	assert_int_equal(table_builder__new(&b, path, NULL, NULL), 0);
+	assert_int_equal(table_builder__new(&b, path, NULL, NULL, NULL), 0);
 	assert_int_equal(table_builder__ask(b, fd, 1), 0);
 	assert_int_equal(table_builder__ask(b, text, 2), 0);
 	t = await(b);

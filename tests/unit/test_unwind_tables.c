@@ -56,7 +56,7 @@ static int make_scene(void **state)
 	memset(table_lines, 0x5a, sizeof(table_lines));
 	head->all_regs = 1;
 	if (unwind_memory__new(&s->memory, -1, N_LINES) < 0 ||
-	    table_builder__new(&s->builder, "fake", NULL, NULL) < 0)
+	    table_builder__new(&s->builder, "fake", NULL, NULL, NULL) < 0)
 		return -1;
 	return unwind_tables__new(&s->t, s->memory, s->builder);
 }

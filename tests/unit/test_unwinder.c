@@ -136,7 +136,7 @@ static void self_walk__init(struct self_walk *s, const char *symbolizer)
 	*s = (struct self_walk){0};
 	assert_int_equal(self_window__init(&s->self), 0);
 	assert_int_equal(unwind_memory__new(&s->memory, -1, 1u << 18), 0);
-	assert_int_equal(table_builder__new(&s->builder, symbolizer, NULL, NULL), 0);
+	assert_int_equal(table_builder__new(&s->builder, symbolizer, NULL, NULL, NULL), 0);
 	assert_int_equal(unwind_tables__new(&s->tables, s->memory, s->builder), 0);
 }
 

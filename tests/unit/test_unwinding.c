@@ -444,7 +444,7 @@ static void between_two_programs(void **state)
 	made_walk(&s->walk, s->me->tgid, &old, NULL, 0);
 	s->walk.sample = made_sample(s->me->tgid, s->me->tgid, "x", FRAMES(91, 92),
 				     FRAMES(0x1234567), STACK_END_UNKNOWN);
-	record->in_exec = 1;
+	record->flags = SAMPLE_IN_EXEC;
 	made_walk__goes_on(&s->walk, &old, NULL, 0);
 	add(s, &s->now, s->me, record);
 	assert_int_equal(s->got[0].end, STACK_END_NO_MM);
@@ -458,14 +458,14 @@ static void between_two_programs(void **state)
 	assert_int_equal(s->got[1].end, STACK_END_NO_MM);
 	/* No stack any more, though there is code at that address. */
 	sample(s, s->me->tgid);
-	record->in_exec = 1;
+	record->flags = SAMPLE_IN_EXEC;
 	record->stack_bytes = 0;
 	add(s, &s->now, s->me, record);
 	assert_int_equal(s->got[2].end, STACK_END_NO_MM);
 	assert_int_equal(s->got[2].n_user, 0);
 	/* Code and a stack: exec has not begun to replace them, or is through. */
 	sample(s, s->me->tgid);
-	record->in_exec = 1;
+	record->flags = SAMPLE_IN_EXEC;
 	add(s, &s->now, s->me, record);
 	assert_int_equal(s->n_got, 3);
 	assert_int_equal(unwinding__n_parked(s->u), 1);
