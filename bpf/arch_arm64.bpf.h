@@ -39,6 +39,7 @@ static inline void arch_regs_to_unwind(const arch_regs *from, struct unwind_regs
 		to->r[i] = from->regs[i];
 	to->r[ARCH_SP] = from->sp;
 	to->valid = 0xffffffff;
+	to->unsure = 0;
 	to->exact = 1;
 }
 
@@ -61,19 +62,29 @@ static inline void arch_sigcontext_to_unwind(const struct arch_sigcontext *from,
 		to->r[i] = from->regs[i];
 	to->r[ARCH_SP] = from->sp;
 	to->valid = 0xffffffff;
+	to->unsure = 0;
 	to->exact = 1;
 }
 
 /* The bytes before a return address that arch_follows_call() looks at. */
 #define ARCH_CALL_BYTES 8
 
-/* Whether BYTES, those before an address, end in BL, BLR or BLRA* (Arm ARM, C4.1.94). */
+static inline abi_u32 arch_last_instruction(const abi_u8 bytes[ARCH_CALL_BYTES])
+{
+	return (abi_u32)bytes[4] | (abi_u32)bytes[5] << 8 | (abi_u32)bytes[6] << 16 |
+	       (abi_u32)bytes[7] << 24;
+}
+
+/* Whether BYTES, those before an address, end in BLR or BLRA* (Arm ARM, C4.1.94). */
+static inline bool arch_follows_indirect_call(const abi_u8 bytes[ARCH_CALL_BYTES])
+{
+	return (arch_last_instruction(bytes) & 0xfefff000) == 0xd63f0000;
+}
+
+/* The same, or in BL. */
 static inline bool arch_follows_call(const abi_u8 bytes[ARCH_CALL_BYTES])
 {
-	abi_u32 insn = (abi_u32)bytes[4] | (abi_u32)bytes[5] << 8 | (abi_u32)bytes[6] << 16 |
-		       (abi_u32)bytes[7] << 24;
-
-	return insn >> 26 == 0x25 || (insn & 0xfefff000) == 0xd63f0000;
+	return arch_last_instruction(bytes) >> 26 == 0x25 || arch_follows_indirect_call(bytes);
 }
 
 #endif

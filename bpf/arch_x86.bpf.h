@@ -52,6 +52,7 @@ static inline void arch_regs_to_unwind(const arch_regs *from, struct unwind_regs
 	to->r[14] = from->r14;
 	to->r[15] = from->r15;
 	to->valid = 0xffff;
+	to->unsure = 0;
 	to->exact = 1;
 }
 
@@ -87,6 +88,7 @@ static inline void arch_sigcontext_to_unwind(const struct arch_sigcontext *from,
 	to->r[14] = from->r14;
 	to->r[15] = from->r15;
 	to->valid = 0xffff;
+	to->unsure = 0;
 	to->exact = 1;
 }
 
@@ -99,14 +101,20 @@ static inline bool arch_is_indirect_call(abi_u8 opcode, abi_u8 modrm)
 	return opcode == 0xff && (modrm >> 3 & 7) == 2;
 }
 
-/* Whether BYTES, those before an address, end in a call instruction. */
-static inline bool arch_follows_call(const abi_u8 bytes[ARCH_CALL_BYTES])
+/* Whether BYTES, those before an address, end in a call of an address that is no constant. */
+static inline bool arch_follows_indirect_call(const abi_u8 bytes[ARCH_CALL_BYTES])
 {
-	return bytes[3] == 0xe8 || arch_is_indirect_call(bytes[6], bytes[7]) ||
+	return arch_is_indirect_call(bytes[6], bytes[7]) ||
 	       arch_is_indirect_call(bytes[5], bytes[6]) ||
 	       arch_is_indirect_call(bytes[4], bytes[5]) ||
 	       arch_is_indirect_call(bytes[2], bytes[3]) ||
 	       arch_is_indirect_call(bytes[1], bytes[2]);
+}
+
+/* The same of any call. */
+static inline bool arch_follows_call(const abi_u8 bytes[ARCH_CALL_BYTES])
+{
+	return bytes[3] == 0xe8 || arch_follows_indirect_call(bytes);
 }
 
 #endif

@@ -57,6 +57,7 @@ enum stack_end {
 	STACK_END_CUT,	       /* the copied part of the stack ended */
 	/* Not ended: user space goes on from the registers and the stack in the record. */
 	STACK_END_UNKNOWN,
+	STACK_END_JIT, /* within the walker: code in no file that keeps no frame pointer */
 	STACK_END_MAX
 };
 
@@ -75,15 +76,18 @@ enum lost_reason {
 
 /*
  * The registers of a frame, by their DWARF numbers (System V x86-64 psABI table 3.36; AArch64 DWARF
- * 4.1). Of a caller only those are known that its callee had to keep.
+ * 4.1). Of a caller those are known that its callee had to keep. Others may still hold what they held
+ * in the callee, as between functions in assembler that leave alone what they do not need.
  */
 #define UNWIND_REGS_MAX 32
 struct unwind_regs {
 	abi_u64 ip; /* of a caller: the return address */
 	abi_u64 sp; /* of a caller: the canonical frame address (CFA) of its callee */
 	abi_u64 r[UNWIND_REGS_MAX];
-	abi_u32 valid; /* bit n: r[n] is known */
-	abi_u32 exact; /* 1: ip is the very instruction, not the one after a call */
+	abi_u32 valid;	/* bit n: r[n] is known */
+	abi_u32 unsure; /* bit n: r[n] may be right */
+	abi_u32 exact;	/* 1: ip is the very instruction, not the one after a call */
+	abi_u32 reserved;
 };
 
 /*
@@ -189,6 +193,7 @@ enum unwind_cfa {
 #define UNWIND_FLAG_GUESSED 1	   /* not from unwind information: the caller must follow a call */
 #define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
 #define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from r[cfa_reg], not from the CFA */
+#define UNWIND_FLAG_JIT 16  /* code that is in no file; only the walker itself makes such a rule */
 #define UNWIND_FLAG_EXACT 8 /* the caller was interrupted: its address follows no call */
 
 /*
@@ -308,7 +313,7 @@ static inline abi_u32 unwind_process_line(abi_u32 tgid)
 }
 
 _Static_assert((UNWIND_PROCESS_LINES & (UNWIND_PROCESS_LINES - 1)) == 0, "a power of two");
-_Static_assert(sizeof(struct unwind_regs) == 280, "registers");
+_Static_assert(sizeof(struct unwind_regs) == 288, "registers");
 _Static_assert(sizeof(struct unwind_rule) == 16, "four rules a line");
 _Static_assert(sizeof(struct unwind_line) == 64, "a cache line");
 _Static_assert(sizeof(struct unwind_table_head) == sizeof(struct unwind_line), "a line");

@@ -12,8 +12,16 @@
 #include <stddef.h>
 
 #include <bpf/bpf_helpers.h>
+
+/*
+ * A function that the verifier looks at once, for any arguments, instead of at each call: for what is
+ * called from several places. It must check its pointers (5.12, e5069b9c23b3).
+ */
+#define VERIFIED_ONCE __attribute__((noinline))
 #else
 #include "unwind_native.h"
+
+#define VERIFIED_ONCE static
 #endif
 
 #endif

@@ -108,7 +108,8 @@ static __always_inline void begin_walk(struct unwind_walk *w, const arch_regs *u
 	w->all_regs = head ? head->all_regs : 0;
 	w->n = record->n_kernel;
 	w->max = record->n_kernel + USER_FRAMES_MAX;
-	w->n_switches = w->n_hits = w->n_misses = 0;
+	w->n_switches = w->n_scans = w->scan = 0;
+	w->n_hits = w->n_misses = 0;
 	w->end = STACK_END_NOT;
 }
 

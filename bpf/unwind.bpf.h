@@ -34,24 +34,42 @@
 /* No return address is below: the first page is never mapped (vm.mmap_min_addr). */
 #define USER_CODE_START 4096
 
-/* What is mapped at ADDR: fills *RET_CODE, and for UNWIND_CODE_TABLE the table and the file offset. */
-static void walk_find_code(struct unwind_walk *w, abi_u64 addr, abi_u32 *ret_code,
-			   abi_u32 *ret_table, abi_u64 *ret_off);
+/* What is mapped at an address. */
+struct walk_code {
+	abi_u64 off;   /* in the file */
+	abi_u32 code;  /* enum unwind_code */
+	abi_u32 table; /* UNWIND_CODE_TABLE: its line */
+};
+
+/* Finds what is mapped at ADDR. 0 where nothing is that can be executed. */
+VERIFIED_ONCE int walk_find_code(struct unwind_walk *w, abi_u64 addr, struct walk_code *ret);
 
 #ifndef UNWIND_OWN_MAPPINGS
-static __always_inline void walk_find_code(struct unwind_walk *w, abi_u64 addr, abi_u32 *ret_code,
-					   abi_u32 *ret_table, abi_u64 *ret_off)
+VERIFIED_ONCE int walk_find_code(struct unwind_walk *w, abi_u64 addr, struct walk_code *ret)
 {
-	const struct unwind_mapping *m = w->space ? find_mapping(&w->search, w->space, addr) : NULL;
+	const struct unwind_mapping *m;
 
-	*ret_code = UNWIND_CODE_UNKNOWN;
+	if (!w || !ret)
+		return 0;
+	m = w->space ? find_mapping(&w->search, w->space, addr) : NULL;
+	ret->code = UNWIND_CODE_UNKNOWN;
 	if (!m)
-		return;
-	*ret_table = m->table;
-	*ret_off = m->off + (addr - m->start);
-	*ret_code = m->code;
+		return 0;
+	ret->table = m->table;
+	ret->off = m->off + (addr - m->start);
+	ret->code = m->code;
+	return 1;
 }
 #endif
+
+/* Copies the rule for AT. 0 where there is none. */
+VERIFIED_ONCE int walk_find_rule(struct unwind_walk *w, struct walk_code *at,
+				 struct unwind_rule *ret)
+{
+	if (!w || !at || !ret)
+		return 0;
+	return find_rule(&w->search, at->table, at->off, ret);
+}
 
 static __always_inline abi_u32 cache_place(abi_u64 pc, abi_u32 generation)
 {
@@ -68,19 +86,19 @@ static __always_inline abi_u32 cache_place(abi_u64 pc, abi_u32 generation)
 static __always_inline abi_u32 walk_search_rule(struct unwind_walk *w, abi_u64 pc,
 						struct unwind_rule *ret)
 {
-	abi_u32 code, table = 0;
-	abi_u64 off = 0;
+	struct walk_code at = {0};
 
-	walk_find_code(w, pc, &code, &table, &off);
-	if (code == UNWIND_CODE_UNKNOWN)
+	walk_find_code(w, pc, &at);
+	if (at.code == UNWIND_CODE_UNKNOWN)
 		return STACK_END_UNKNOWN;
-	if (code == UNWIND_CODE_NONE)
+	if (at.code == UNWIND_CODE_NONE)
 		return STACK_END_NO_INFO;
-	if (code == UNWIND_CODE_FRAME) {
-		*ret = (struct unwind_rule){.cfa = UNWIND_CFA_FRAME};
+	if (at.code == UNWIND_CODE_FRAME) {
+		*ret = (struct unwind_rule){.cfa = UNWIND_CFA_FRAME,
+					    .flags = UNWIND_FLAG_GUESSED | UNWIND_FLAG_JIT};
 		return STACK_END_NOT;
 	}
-	return find_rule(&w->search, table, off, ret) ? STACK_END_NOT : STACK_END_NO_INFO;
+	return walk_find_rule(w, &at, ret) ? STACK_END_NOT : STACK_END_NO_INFO;
 }
 
 static __always_inline abi_u32 walk_rule(struct unwind_walk *w, struct unwind_cache *cache,
@@ -107,14 +125,20 @@ static __always_inline abi_u32 walk_rule(struct unwind_walk *w, struct unwind_ca
 	return STACK_END_NOT;
 }
 
-static __always_inline bool reg_known(const struct unwind_regs *r, abi_u32 n)
+/* Whether register N is known; *GUESSED is set where it is only likely. */
+static __always_inline bool reg_known(const struct unwind_regs *r, abi_u32 n, bool *guessed)
 {
-	return r->valid >> (n & 31) & 1;
+	abi_u32 bit = 1u << (n & 31);
+
+	if (r->valid & bit)
+		return true;
+	*guessed = true;
+	return r->unsure & bit;
 }
 
-/* The address of the caller's frame. */
+/* The address of the caller's frame. *GUESSED as reg_known(). */
 static __always_inline abi_u32 walk_cfa(const struct unwind_walk *w, const struct unwind_rule *rule,
-					abi_u64 *ret)
+					abi_u64 *ret, bool *guessed)
 {
 	const struct unwind_regs *r = &w->regs;
 	abi_u32 reg = rule->cfa_reg, index = ARCH_SP;
@@ -128,7 +152,7 @@ static __always_inline abi_u32 walk_cfa(const struct unwind_walk *w, const struc
 		index = reg >> 4;
 		reg &= 15;
 	}
-	if (!reg_known(r, reg) || !reg_known(r, index))
+	if (!reg_known(r, reg, guessed) || !reg_known(r, index, guessed))
 		return STACK_END_NO_INFO;
 	base = r->r[reg & (UNWIND_REGS_MAX - 1)] + (abi_u64)(long long)rule->cfa_off;
 	if (rule->cfa == UNWIND_CFA_REG) {
@@ -143,52 +167,56 @@ static __always_inline abi_u32 walk_cfa(const struct unwind_walk *w, const struc
 	return STACK_END_NOT;
 }
 
-/* Restores the registers that the code has saved, and forgets those that a callee need not keep. */
+/* Restores the registers that the code has saved. Those that a callee need not keep, and those that
+ * are not restored, are not known any more. */
 static __always_inline void walk_restore(struct unwind_walk *w, const struct unwind_rule *rule,
 					 abi_u64 cfa)
 {
 	const abi_u8 numbers[UNWIND_N_SAVED] = ARCH_SAVED;
 	struct unwind_regs *r = &w->regs;
 	abi_u64 base = cfa;
-	abi_u32 valid = r->valid & (ARCH_KEPT_MASK | 1u << ARCH_SP);
+	abi_u32 valid = r->valid & ARCH_KEPT_MASK, unsure = r->valid | r->unsure;
 
 	if (rule->flags & UNWIND_FLAG_SAVED_AT_REG)
 		base = r->r[rule->cfa_reg & (UNWIND_REGS_MAX - 1)] + 8;
 	for (int i = 0; i < UNWIND_N_SAVED; i++) {
 		abi_u32 slot = rule->saved[i], n = numbers[i];
 
-		if (slot == 0 || (n != ARCH_FP && !w->all_regs))
+		if (slot == 0)
 			continue;
-		if (slot == UNWIND_SAVED_LOST ||
-		    window_read(&w->window, base - 8 * (abi_u64)slot, &r->r[n]))
-			valid &= ~(1u << n);
-		else
+		valid &= ~(1u << n);
+		unsure &= ~(1u << n);
+		if (slot != UNWIND_SAVED_LOST && (n == ARCH_FP || w->all_regs) &&
+		    !window_read(&w->window, base - 8 * (abi_u64)slot, &r->r[n]))
 			valid |= 1u << n;
 	}
-	r->valid = valid;
+	r->valid = valid | 1u << ARCH_SP;
+	r->unsure = unsure & ~r->valid;
 }
 
-static __always_inline bool follows_call(abi_u64 ip)
+/* Whether IP can be where a call returns to: right after a call; or where the code cannot be read, in
+ * code at all. */
+static __always_inline bool is_plausible(struct unwind_walk *w, abi_u64 ip)
 {
 	abi_u8 bytes[ARCH_CALL_BYTES];
+	struct walk_code at = {0};
 
-	/* Code that is not in memory cannot be judged; it is in an executable mapping or the walk
-	 * ends at the next step. */
-	if (bpf_probe_read_user(bytes, sizeof(bytes), (void *)(long)(ip - sizeof(bytes))))
-		return true;
-	return arch_follows_call(bytes);
+	if (!bpf_probe_read_user(bytes, sizeof(bytes), (void *)(long)(ip - sizeof(bytes))))
+		return arch_follows_call(bytes);
+	return walk_find_code(w, ip - 1, &at);
 }
 
 /* Goes to the caller by the frame pointer. */
 static __always_inline abi_u32 walk_by_frame(struct unwind_walk *w, abi_u32 flags)
 {
 	struct unwind_regs *r = &w->regs;
+	bool guessed = flags & UNWIND_FLAG_GUESSED;
 	abi_u64 fp = r->r[ARCH_FP], ip, next_fp;
 
-	if (!reg_known(r, ARCH_FP))
+	if (!reg_known(r, ARCH_FP, &guessed))
 		return STACK_END_NO_INFO;
 	if (fp == 0)
-		return flags & UNWIND_FLAG_GUESSED ? STACK_END_NO_INFO : STACK_END_ROOT;
+		return guessed ? STACK_END_NO_INFO : STACK_END_ROOT;
 	if ((fp & 7) || (fp < r->sp && !(flags & UNWIND_FLAG_SWITCH)))
 		return STACK_END_BAD_CFA;
 	if (!window_holds(&w->window, fp) || !window_holds(&w->window, fp + 8))
@@ -197,12 +225,13 @@ static __always_inline abi_u32 walk_by_frame(struct unwind_walk *w, abi_u32 flag
 		return STACK_END_UNREADABLE;
 	if (ip == 0)
 		return STACK_END_ROOT;
-	if (flags & UNWIND_FLAG_GUESSED && !follows_call(ip))
+	if (guessed && !is_plausible(w, ip))
 		return STACK_END_IMPLAUSIBLE;
 	r->ip = ip;
 	r->sp = r->r[ARCH_SP] = fp + 16;
 	r->r[ARCH_FP] = next_fp;
 	r->valid = 1u << ARCH_FP | 1u << ARCH_SP;
+	r->unsure = 0;
 	r->exact = 0;
 	return STACK_END_NOT;
 }
@@ -225,6 +254,7 @@ static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
 					   const struct unwind_rule *rule, abi_u64 cfa, abi_u64 *ret)
 {
 	abi_u32 reg = rule->ra - UNWIND_RA_REG;
+	bool guessed;
 
 	if (rule->ra == UNWIND_RA_UNDEFINED)
 		return STACK_END_ROOT;
@@ -232,7 +262,7 @@ static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
 		return window_read(&w->window, cfa - 8 * (abi_u64)rule->ra, ret)
 			   ? STACK_END_UNREADABLE
 			   : STACK_END_NOT;
-	if (!reg_known(&w->regs, reg))
+	if (!reg_known(&w->regs, reg, &guessed))
 		return STACK_END_NO_INFO;
 	*ret = w->regs.r[reg & (UNWIND_REGS_MAX - 1)];
 	return STACK_END_NOT;
@@ -241,11 +271,12 @@ static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
 /* Goes to the caller by a rule with a CFA. */
 static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct unwind_rule *rule)
 {
+	bool guessed = rule->flags & UNWIND_FLAG_GUESSED;
 	struct unwind_regs *r = &w->regs;
 	abi_u64 cfa, ip;
 	abi_u32 why;
 
-	why = walk_cfa(w, rule, &cfa);
+	why = walk_cfa(w, rule, &cfa, &guessed);
 	if (why)
 		return why;
 	if (cfa <= r->sp && !(rule->flags & UNWIND_FLAG_SWITCH) &&
@@ -259,7 +290,7 @@ static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct u
 		return why;
 	if (ip == 0)
 		return STACK_END_ROOT;
-	if (rule->flags & UNWIND_FLAG_GUESSED && !follows_call(ip))
+	if (guessed && !is_plausible(w, ip))
 		return STACK_END_IMPLAUSIBLE;
 	walk_restore(w, rule, cfa);
 	r->ip = ip;
@@ -280,7 +311,8 @@ static __always_inline abi_u32 walk_apply(struct unwind_walk *w, const struct un
 	case UNWIND_CFA_ROOT:
 		return STACK_END_ROOT;
 	case UNWIND_CFA_FRAME:
-		return walk_by_frame(w, rule->flags);
+		why = walk_by_frame(w, rule->flags);
+		return why && rule->flags & UNWIND_FLAG_JIT ? STACK_END_JIT : why;
 	case UNWIND_CFA_SIGNAL:
 		return w->n_switches > STACK_SWITCHES_MAX ? STACK_END_BAD_CFA : walk_signal(w);
 	default:
@@ -292,23 +324,78 @@ static __always_inline abi_u32 walk_apply(struct unwind_walk *w, const struct un
 	}
 }
 
-/* One frame outwards. Returns 1 when the walk has ended, as bpf_loop() wants it. */
+/* Words of the stack of code in no file that are looked at; PCRE's frames have up to 60. */
+#define SCAN_WORDS 128
+
+/* Pieces of such code, without frame pointers, in one stack. */
+#define SCANS_MAX 3
+
+#define WALK_STEPS_MAX (USER_FRAMES_MAX + SCANS_MAX * SCAN_WORDS)
+
+/*
+ * Looks at one word of the stack for the address that code in no file returns to. What calls such
+ * code cannot know its address when it is compiled, so the call that precedes it is an indirect one;
+ * of words that lie about from earlier calls few pass for it.
+ */
+static __always_inline abi_u32 walk_scan(struct unwind_walk *w)
+{
+	abi_u64 at = w->regs.sp + 8 * (abi_u64)(w->scan - 1), ip;
+	abi_u8 bytes[ARCH_CALL_BYTES];
+	struct walk_code code = {0};
+
+	if (w->scan++ > SCAN_WORDS || window_read(&w->window, at, &ip))
+		return STACK_END_NO_INFO;
+	if (ip < USER_CODE_START || ip >= ARCH_USER_END)
+		return STACK_END_NOT;
+	walk_find_code(w, ip - 1, &code);
+	if (code.code != UNWIND_CODE_TABLE ||
+	    bpf_probe_read_user(bytes, sizeof(bytes), (void *)(long)(ip - sizeof(bytes))) ||
+	    !arch_follows_indirect_call(bytes))
+		return STACK_END_NOT;
+	w->scan = 0;
+	w->regs.ip = ip;
+	w->regs.sp = w->regs.r[ARCH_SP] = at + 8;
+	w->regs.unsure = (w->regs.valid | w->regs.unsure) & ARCH_KEPT_MASK;
+	w->regs.valid = 1u << ARCH_SP;
+	w->regs.exact = 0;
+	return STACK_END_NOT;
+}
+
+/* Goes to the caller by its rule, or begins to look for it. */
+static __always_inline abi_u32 walk_frame(struct walk_context *c)
+{
+	struct unwind_walk *w = c->walk;
+	struct unwind_regs *r = &w->regs;
+	struct unwind_rule rule = {0};
+	abi_u32 why;
+
+	/* A return address may be the first of the next function: the call lies before it. */
+	why = walk_rule(w, c->cache, r->exact ? r->ip : r->ip - 1, &rule);
+	if (why == STACK_END_NOT)
+		why = walk_apply(w, &rule);
+	if (why != STACK_END_JIT)
+		return why;
+	if (w->n_scans++ >= SCANS_MAX)
+		return STACK_END_NO_INFO;
+	w->scan = 1;
+	return STACK_END_NOT;
+}
+
+/* One frame outwards, or one word. Returns 1 when the walk has ended, as bpf_loop() wants it. */
 static long walk_step(abi_u32 i, void *ctx)
 {
 	struct walk_context *c = ctx;
 	struct unwind_walk *w = c->walk;
 	struct unwind_regs *r = &w->regs;
-	struct unwind_rule rule = {0};
 
 	(void)i;
-	/* A return address may be the first of the next function: the call lies before it. */
-	w->end = walk_rule(w, c->cache, r->exact ? r->ip : r->ip - 1, &rule);
-	if (w->end == STACK_END_NOT)
-		w->end = walk_apply(w, &rule);
+	w->end = w->scan ? walk_scan(w) : walk_frame(c);
 	if (w->end == STACK_END_NOT && (r->ip < USER_CODE_START || r->ip >= ARCH_USER_END))
 		w->end = STACK_END_NO_MAPPING;
 	if (w->end != STACK_END_NOT)
 		return 1;
+	if (w->scan)
+		return 0;
 	/* verifier: the index must be bounded in the same step that uses it (6.1). */
 	if (w->n >= w->max || w->n >= SAMPLE_FRAMES_MAX) {
 		w->end = STACK_END_DEPTH;
@@ -324,7 +411,7 @@ static long walk_step(abi_u32 i, void *ctx)
  */
 static __always_inline void walk_user(struct walk_context *c)
 {
-	bpf_loop(USER_FRAMES_MAX, walk_step, c, 0);
+	bpf_loop(WALK_STEPS_MAX, walk_step, c, 0);
 	if (c->walk->end == STACK_END_NOT)
 		c->walk->end = STACK_END_DEPTH;
 }

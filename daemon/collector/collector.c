@@ -105,6 +105,8 @@ static int start_helpers(struct collector *c, const struct finisher_options *fin
 	const struct unwinding_options unwinding = {
 	    .sampler = c->sampler,
 	    .objects = c->objects,
+	    .samples_per_second = sampler__n_cpus(c->sampler) * NSEC_PER_SEC /
+				  MAX(sampler__period_ns(c->sampler), 1),
 	    .symbolizer = finishing->symbolizer,
 	    .cache = cache,
 	    .started = on_table_maker_started,

@@ -7,20 +7,20 @@
 #include "daemon/collector/sampler.h"
 #include "daemon/collector/unwind_tables.h"
 
-static void walk_find_code(struct unwind_walk *w, abi_u64 addr, abi_u32 *ret_code,
-			   abi_u32 *ret_table, abi_u64 *ret_off)
+static int walk_find_code(struct unwind_walk *w, abi_u64 addr, struct walk_code *ret)
 {
 	const struct mapping *m = mapset__find(native_walk->maps, addr);
 
 	(void)w;
-	*ret_code = UNWIND_CODE_UNKNOWN;
+	ret->code = UNWIND_CODE_UNKNOWN;
 	native_walk->missing = NULL;
 	if (!m)
-		return;
-	*ret_code = unwind_code_of(m->object, ret_table);
-	*ret_off = m->off + (addr - m->start);
-	if (*ret_code == UNWIND_CODE_UNKNOWN)
+		return 0;
+	ret->code = unwind_code_of(m->object, &ret->table);
+	ret->off = m->off + (addr - m->start);
+	if (ret->code == UNWIND_CODE_UNKNOWN)
 		native_walk->missing = m;
+	return 1;
 }
 
 /* What the end of the walk means once there is nobody left who knows more. */

@@ -32,7 +32,7 @@ struct unwinding {
 	struct spaces *spaces;
 	int vdso_fd;
 	struct parked *parked; /* in the order of arrival */
-	size_t n_parked, cap_parked, parked_bytes;
+	size_t n_parked, cap_parked, parked_bytes, parked_bytes_max;
 	bool changed;	   /* a table came or went since the walker was told */
 	uint64_t n_opened; /* objects__n_opened() then */
 	struct walked_sample walked;
@@ -51,6 +51,9 @@ int unwinding__new(struct unwinding **ret, const struct unwinding_options *o)
 		return -ENOMEM;
 	u->options = *o;
 	u->vdso_fd = vdso_open();
+	u->parked_bytes_max = MIN(o->samples_per_second * (STACK_COPY_MAX + OTHER_COPY_MAX),
+				  UNWINDING_PARKED_BYTES_MAX);
+	u->parked_bytes_max = MAX(u->parked_bytes_max, UNWINDING_PARKED_BYTES_MIN);
 	r = unwind_memory__new(&u->memory, memory_fd, SAMPLER_UNWIND_LINES);
 	if (r == 0)
 		r = table_builder__new(&u->builder, o->symbolizer, o->cache, o->started, o->ctx);
@@ -199,7 +202,7 @@ int unwinding__add(struct unwinding *u, struct window *w, const struct process *
 		r = finish(u, p, s, &at);
 	if (r < 0)
 		return r;
-	if (at && u->parked_bytes < UNWINDING_PARKED_BYTES_MAX)
+	if (at && u->parked_bytes < u->parked_bytes_max)
 		return park(u, w, p, at, s);
 	return deliver(u, w, p, &u->walked.record);
 }

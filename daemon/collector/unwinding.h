@@ -19,8 +19,12 @@
 #include "daemon/collector/unwind_tables.h"
 #include "daemon/collector/window.h"
 
-/* Parked samples together; at 99 Hz two seconds of a host with 16 CPUs full of new programs. */
-#define UNWINDING_PARKED_BYTES_MAX (8u << 20)
+/*
+ * Parked samples together: a second of samples of all CPUs, as a table takes some tenths of it at the
+ * most, within these bounds.
+ */
+#define UNWINDING_PARKED_BYTES_MIN (8u << 20)
+#define UNWINDING_PARKED_BYTES_MAX (64u << 20)
 
 struct unwinding;
 
@@ -32,6 +36,7 @@ typedef int (*unwinding_deliver_fn)(void *ctx, struct window *window, const stru
 struct unwinding_options {
 	struct sampler *sampler;    /* whose walker is served; NULL = none */
 	struct objects *objects;    /* all are borrowed */
+	uint64_t samples_per_second; /* of all CPUs together, at most */
 	const char *symbolizer;	    /* path of the program */
 	const char *cache;	    /* directory for tables; NULL = none */
 	symbolizer_started_fn started; /* called in a thread of this module */
