@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/util.h"
@@ -15,6 +16,7 @@
 #include "daemon/collector/unwind_memory.h"
 #include "daemon/collector/unwinder.h"
 #include "daemon/collector/vdso.h"
+#include "daemon/opener/opener.h"
 
 struct parked {
 	struct window *window;	  /* borrowed */
@@ -188,16 +190,69 @@ static bool runs(const struct process *p)
 	return !p->dead_ns && (kill((pid_t)p->tgid, 0) == 0 || errno == EPERM);
 }
 
+/* Memory that is fetched beyond what was copied of a stack: a thousand frames of 160 bytes. */
+#define MORE_BYTES_MAX (128u << 10)
+
+/* What must be unchanged of the copy, so that what lies beyond is believed. */
+#define OVERLAP_BYTES 4096u
+
+/*
+ * A copy of a stack that is full may not be all of it. While the frames at its outer end are there
+ * unchanged, so are those that called them: the rest is read from the process. *RET is the longer
+ * sample, the caller's to free, or NULL where there is nothing to add. 0 or -ENOMEM.
+ */
+static int read_more(const struct process *p, const struct sample_record *s,
+		     struct sample_record **ret)
+{
+	size_t head = sample_size(s) - s->stack_bytes - s->other_bytes;
+	const char *stack = (const char *)s + head;
+	const struct unwind_regs *regs = (const void *)(stack - sizeof(*regs));
+	cleanup_free char *more = NULL;
+	cleanup_close int fd = -1;
+	uint64_t from = regs->sp + s->stack_bytes - OVERLAP_BYTES;
+	struct sample_record *longer;
+	ssize_t n;
+
+	*ret = NULL;
+	if (s->stack_bytes <= STACK_COPY_MAX - OVERLAP_BYTES ||
+	    opener_open_memory(p->tgid, p->start_ns, &fd) != OPENER_OK)
+		return 0;
+	more = malloc(OVERLAP_BYTES + MORE_BYTES_MAX);
+	if (!more)
+		return -ENOMEM;
+	/* One call gives what there is up to the first page that is not mapped. */
+	n = pread(fd, more, OVERLAP_BYTES + MORE_BYTES_MAX, (off_t)from);
+	if (n <= (ssize_t)OVERLAP_BYTES ||
+	    memcmp(more, stack + s->stack_bytes - OVERLAP_BYTES, OVERLAP_BYTES))
+		return 0;
+	n = (n - OVERLAP_BYTES) & ~(ssize_t)7;
+	longer = malloc(sample_size(s) + (size_t)n);
+	if (!longer)
+		return -ENOMEM;
+	memcpy(longer, s, head + s->stack_bytes);
+	memcpy((char *)longer + head + s->stack_bytes, more + OVERLAP_BYTES, (size_t)n);
+	memcpy((char *)longer + head + s->stack_bytes + n, stack + s->stack_bytes, s->other_bytes);
+	longer->stack_bytes += (uint32_t)n;
+	*ret = longer;
+	return 0;
+}
+
 int unwinding__add(struct unwinding *u, struct window *w, const struct process *p,
 		   const struct sample_record *s)
 {
+	cleanup_free struct sample_record *longer = NULL;
 	const struct mapping *at;
 	int r = 0;
 
 	if (s->user_end != STACK_END_UNKNOWN)
 		return deliver(u, w, p, s);
-	if (runs(p))
+	if (runs(p)) {
 		r = spaces__publish(u->spaces, p, s->exec_id, clock_ns(CLOCK_MONOTONIC));
+		if (r == 0)
+			r = read_more(p, s, &longer);
+		if (longer)
+			s = longer;
+	}
 	if (r == 0)
 		r = finish(u, p, s, &at);
 	if (r < 0)

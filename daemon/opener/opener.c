@@ -57,12 +57,12 @@ static int open_regular(const char *path, struct stat *ret_st, int *ret_fd)
 }
 
 /* Whether the process that has the tgid now is still the one that was meant. */
-static bool still_there(const struct opener_mapping *m)
+static bool still_there(uint32_t tgid, uint64_t start_ns)
 {
 	struct procstat st;
 
-	return m->start_ns && procstat_read(m->tgid, &st) == 0 &&
-	       procstat_same_start(st.start_ns, m->start_ns);
+	return start_ns && procstat_read(tgid, &st) == 0 &&
+	       procstat_same_start(st.start_ns, start_ns);
 }
 
 int opener_open_mapping(const struct opener_mapping *m, int *ret_fd)
@@ -78,7 +78,7 @@ int opener_open_mapping(const struct opener_mapping *m, int *ret_fd)
 		r = open_regular(path, &st, &fd);
 		if (r < 0)
 			return r;
-		if (r == OPENER_OK && still_there(m)) {
+		if (r == OPENER_OK && still_there(m->tgid, m->start_ns)) {
 			*ret_fd = steal_fd(&fd);
 			return OPENER_OK;
 		}
@@ -89,6 +89,21 @@ int opener_open_mapping(const struct opener_mapping *m, int *ret_fd)
 		return r;
 	if (!m->has_build_id && (st.st_dev != m->dev || st.st_ino != m->ino))
 		return OPENER_REFUSED;
+	*ret_fd = steal_fd(&fd);
+	return OPENER_OK;
+}
+
+int opener_open_memory(uint32_t tgid, uint64_t start_ns, int *ret_fd)
+{
+	cleanup_close int fd = -1;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/mem", tgid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return classify(errno);
+	if (!still_there(tgid, start_ns))
+		return OPENER_ABSENT;
 	*ret_fd = steal_fd(&fd);
 	return OPENER_OK;
 }

@@ -36,6 +36,9 @@ struct opener_mapping {
  */
 int opener_open_mapping(const struct opener_mapping *mapping, int *ret_fd);
 
+/* Opens the memory of the process (tgid, start time) for reading. As above. */
+int opener_open_memory(uint32_t tgid, uint64_t start_ns, int *ret_fd);
+
 /* Opens the separate debug file of a build id under /usr/lib/debug/.build-id. As above. */
 int opener_open_build_id(const struct msg_build_id *id, int *ret_fd);
 

@@ -142,7 +142,9 @@ def test_full_disk_stops_writing_and_heals(cprofd, start, small_disk, tmp_path):
         assert daemon.poll() is None, "a full disk ended the daemon"
         before = set(files(out))
         filler.unlink()
-        wait_until(lambda: set(files(out)) - before, what="profile after the disk had room again")
+        # One that is being written at this moment is not there yet.
+        wait_until(lambda: set(out.rglob("[!.]*.pb.gz")) - before,
+                   what="profile after the disk had room again")
     finally:
         daemon.send_signal(signal.SIGTERM)
         run = finish(daemon, 20)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Small unwind tables made by hand, as the symbolizer would lay them out. */
-#ifndef TESTS_MADE_TABLE_H
-#define TESTS_MADE_TABLE_H
+#ifndef TESTS_VALID_TABLE_H
+#define TESTS_VALID_TABLE_H
 
 #include <fcntl.h>
 #include <stdint.h>
