@@ -194,6 +194,8 @@ enum unwind_cfa {
 #define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
 #define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from r[cfa_reg], not from the CFA */
 #define UNWIND_FLAG_JIT 16  /* code that is in no file; only the walker itself makes such a rule */
+#define UNWIND_FLAG_PUSHES 32 /* the CFA grows by 8 at each step, see unwind_rule_at() */
+#define UNWIND_FLAG_POPS 64   /* likewise it shrinks */
 #define UNWIND_FLAG_EXACT 8 /* the caller was interrupted: its address follows no call */
 
 /*
@@ -213,6 +215,9 @@ enum unwind_cfa {
 		29, 30, 19, 20, 21, 22                                                             \
 	} /* x29 (fp), x30 (lr), x19 .. x22 */
 
+/* How far after its row the last step of a run may lie. */
+#define UNWIND_STEPS_BYTES 16
+
 struct unwind_rule {
 	abi_u8 cfa; /* enum unwind_cfa */
 	abi_u8 cfa_reg;
@@ -222,6 +227,35 @@ struct unwind_rule {
 	abi_s16 cfa_off2;
 	abi_u8 saved[UNWIND_N_SAVED];
 };
+
+/*
+ * Pushes and pops, of which most functions have a handful in a row, would make up two thirds of all
+ * rows. So one row may hold for a run of them: bit n of its rule's cfa_off2 says that n + 1 bytes after
+ * the row the CFA, which then is sp + cfa_off, has moved by another word. What lies below the stack
+ * pointer is not saved yet, or not any more.
+ *
+ * Makes RULE, found in a row, that which holds DELTA bytes after it.
+ */
+static inline void unwind_rule_at(struct unwind_rule *rule, abi_u32 delta)
+{
+	abi_u32 steps = (abi_u32)(abi_u16)rule->cfa_off2, n;
+
+	if (!(rule->flags & (UNWIND_FLAG_PUSHES | UNWIND_FLAG_POPS)))
+		return;
+	if (delta < UNWIND_STEPS_BYTES)
+		steps &= (1u << delta) - 1;
+	/* The number of bits (Hacker's Delight 5-1): BPF has no instruction for it. */
+	n = steps - (steps >> 1 & 0x5555);
+	n = (n & 0x3333) + (n >> 2 & 0x3333);
+	n = (n + (n >> 4)) & 0x0f0f;
+	n = (n + (n >> 8)) & 0x1f;
+	rule->cfa_off += rule->flags & UNWIND_FLAG_PUSHES ? 8 * (abi_s32)n : -8 * (abi_s32)n;
+	for (abi_u32 i = 0; i < UNWIND_N_SAVED; i++)
+		if (rule->saved[i] != UNWIND_SAVED_LOST && 8 * rule->saved[i] > rule->cfa_off)
+			rule->saved[i] = 0;
+	rule->flags &= (abi_u8)~(UNWIND_FLAG_PUSHES | UNWIND_FLAG_POPS);
+	rule->cfa_off2 = 0;
+}
 
 /* A row of a table: from this file offset on (its low 16 bits) up to the next row holds this rule. */
 static inline abi_u32 unwind_row(abi_u64 off, abi_u32 rule)

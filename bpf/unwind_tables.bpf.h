@@ -108,15 +108,17 @@ static __always_inline bool find_rule(struct unwind_search *at, abi_u32 table_li
 {
 	const struct unwind_table_head *table = (const void *)unwind_line(table_line);
 	const struct unwind_line *line;
-	abi_u32 row, rule;
+	abi_u32 row, word, rule;
 
 	if (!table || !find_row(at, table, table_line, off, &row))
 		return false;
-	rule = table_word(table_line + table->row_line, row) >> 16;
+	word = table_word(table_line + table->row_line, row);
+	rule = word >> 16;
 	line = unwind_line(table_line + table->rule_line + rule / UNWIND_RULES_PER_LINE);
 	if (!line)
 		return false;
 	*ret = ((const struct unwind_rule *)line)[rule % UNWIND_RULES_PER_LINE];
+	unwind_rule_at(ret, (abi_u32)(off - word) & 0xffff);
 	return true;
 }
 

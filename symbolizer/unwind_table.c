@@ -26,8 +26,10 @@
 /* Linkers align functions to 16 bytes: what lies between two is padding and needs no row. */
 #define PADDING_MAX 16
 
+#define SP_X86_64 7
+
 /* Rows of a bucket on average, at least: fewer would spend more on the directory than on rows. */
-#define ROWS_PER_BUCKET 4
+#define ROWS_PER_BUCKET 8
 
 struct function {
 	uint64_t start, end;
@@ -41,6 +43,15 @@ struct row {
 	uint16_t rule;
 };
 
+/* The row added last, to which those that follow may be steps. */
+struct pending_row {
+	bool is_there;
+	uint32_t delta;
+	struct unwind_rule rule; /* as it will be kept */
+	struct unwind_rule now;	 /* what holds after its last step */
+	uint32_t last_delta;	 /* where that is */
+};
+
 struct unwind_table {
 	struct function *functions;
 	struct row *rows;
@@ -50,6 +61,7 @@ struct unwind_table {
 	struct hindex rule_index;
 	bool sorted;  /* functions are in the order of by_start() */
 	bool dropped; /* the function begun last does not count */
+	struct pending_row pending; /* of that function */
 	struct unwind_table_stats stats;
 };
 
@@ -116,11 +128,38 @@ struct unwind_table_stats *unwind_table__stats(struct unwind_table *t)
 	return &t->stats;
 }
 
+static bool is_run(const struct unwind_rule *rule)
+{
+	return rule->flags & (UNWIND_FLAG_PUSHES | UNWIND_FLAG_POPS);
+}
+
+/* Puts the pending row among those of its function. */
+static int flush(struct unwind_table *t)
+{
+	const struct pending_row *p = &t->pending;
+	uint16_t number;
+	int r;
+
+	if (!p->is_there)
+		return 0;
+	t->pending.is_there = false;
+	r = intern_rule(t, &p->rule, &number);
+	if (r == 0)
+		r = array_reserve(&t->rows, &t->cap_rows, t->n_rows + 1, sizeof(*t->rows));
+	if (r < 0)
+		return r;
+	t->rows[t->n_rows++] = (struct row){.delta = p->delta, .rule = number};
+	t->functions[t->n_functions - 1].n_rows++;
+	return 0;
+}
+
 int unwind_table__begin(struct unwind_table *t, enum unwind_source source, uint64_t start,
 			uint64_t end)
 {
-	int r;
+	int r = flush(t);
 
+	if (r < 0)
+		return r;
 	t->dropped = start >= end || end - start > UINT32_MAX || t->n_functions >= FUNCTIONS_MAX;
 	if (t->dropped) {
 		t->stats.n_dropped++;
@@ -143,11 +182,71 @@ int unwind_table__begin(struct unwind_table *t, enum unwind_source source, uint6
 	return 0;
 }
 
+static bool is_by_sp(const struct unwind_rule *rule)
+{
+	return rule->cfa == UNWIND_CFA_REG && rule->cfa_reg == SP_X86_64 && rule->ra == 1 &&
+	       !(rule->flags & ~UNWIND_FLAG_GUESSED);
+}
+
+/*
+ * Whether RULE is NOW one push (or one pop) later, where DEEP is the one of both with more on the
+ * stack: everything that is saved in one only lies where that one alone has stack.
+ */
+static bool is_step(const struct unwind_rule *deep, const struct unwind_rule *flat)
+{
+	if (deep->cfa_off != flat->cfa_off + 8 || deep->flags != flat->flags)
+		return false;
+	for (size_t i = 0; i < UNWIND_N_SAVED; i++)
+		if (deep->saved[i] != flat->saved[i] &&
+		    (flat->saved[i] || deep->saved[i] == UNWIND_SAVED_LOST ||
+		     8 * deep->saved[i] != deep->cfa_off))
+			return false;
+	return true;
+}
+
+/* What a register that has been popped is called: some say that it is unchanged again, others leave
+ * it at its slot, which then lies below the stack pointer. */
+static struct unwind_rule without_popped(struct unwind_rule rule)
+{
+	for (size_t i = 0; i < UNWIND_N_SAVED; i++)
+		if (rule.saved[i] != UNWIND_SAVED_LOST && 8 * rule.saved[i] > rule.cfa_off)
+			rule.saved[i] = 0;
+	return rule;
+}
+
+/* Makes the row RULE at DELTA a step of the pending one, if it is one. */
+static bool add_step(struct unwind_table *t, uint32_t delta, const struct unwind_rule *given)
+{
+	struct pending_row *p = &t->pending;
+	struct unwind_rule rule = *given;
+	uint8_t direction;
+
+	if (!p->is_there || delta - p->delta > UNWIND_STEPS_BYTES || !is_by_sp(&rule) ||
+	    !is_by_sp(&p->now))
+		return false;
+	rule = without_popped(rule);
+	if (is_step(&rule, &p->now))
+		direction = UNWIND_FLAG_PUSHES;
+	else if (is_step(&p->now, &rule))
+		direction = UNWIND_FLAG_POPS;
+	else
+		return false;
+	if (is_run(&p->rule) && !(p->rule.flags & direction))
+		return false;
+	p->rule.flags |= direction;
+	p->rule.cfa_off2 =
+	    (int16_t)(uint16_t)((uint16_t)p->rule.cfa_off2 | 1u << (delta - p->delta - 1));
+	if (direction == UNWIND_FLAG_PUSHES)
+		memcpy(p->rule.saved, rule.saved, sizeof(rule.saved));
+	p->now = rule;
+	p->last_delta = delta;
+	return true;
+}
+
 int unwind_table__row(struct unwind_table *t, uint64_t vaddr, const struct unwind_rule *rule)
 {
+	struct pending_row *p = &t->pending;
 	struct function *f;
-	struct row *last;
-	uint16_t number;
 	uint32_t delta;
 	int r;
 
@@ -162,22 +261,20 @@ int unwind_table__row(struct unwind_table *t, uint64_t vaddr, const struct unwin
 		return 0;
 	}
 	delta = (uint32_t)(vaddr - f->start);
-	r = intern_rule(t, rule, &number);
-	if (r < 0)
-		return r;
-	last = f->n_rows ? &t->rows[t->n_rows - 1] : NULL;
-	if (last && last->delta >= delta) {
+	if (p->is_there && delta <= p->delta) {
 		/* Descending rows would break the search: the later word counts. */
-		last->rule = number;
-		return 0;
+		delta = p->delta;
+		p->is_there = false;
 	}
-	if (last && last->rule == number)
+	if (p->is_there && !memcmp(&p->now, rule, sizeof(*rule)))
 		return 0;
-	r = array_reserve(&t->rows, &t->cap_rows, t->n_rows + 1, sizeof(*t->rows));
+	if (p->is_there && delta > p->last_delta && add_step(t, delta, rule))
+		return 0;
+	r = flush(t);
 	if (r < 0)
 		return r;
-	t->rows[t->n_rows++] = (struct row){.delta = delta, .rule = number};
-	f->n_rows++;
+	*p = (struct pending_row){
+	    .is_there = true, .delta = delta, .rule = *rule, .now = *rule, .last_delta = delta};
 	return 0;
 }
 
@@ -187,6 +284,7 @@ void unwind_table__abandon(struct unwind_table *t)
 	if (t->dropped)
 		return;
 	assert(t->n_functions > 0 && !t->sorted);
+	t->pending.is_there = false;
 	t->n_functions--;
 	t->stats.n_functions[t->functions[t->n_functions].source]--;
 	t->n_rows -= t->functions[t->n_functions].n_rows;
@@ -202,21 +300,25 @@ static int by_start(const void *pa, const void *pb)
 	return a->number < b->number ? -1 : a->number > b->number;
 }
 
-static void sort_functions(struct unwind_table *t)
+static int sort_functions(struct unwind_table *t)
 {
+	int r = flush(t);
+
+	if (r < 0)
+		return r;
 	if (!t->sorted && t->n_functions)
 		qsort(t->functions, t->n_functions, sizeof(*t->functions), by_start);
 	t->sorted = true;
 	t->dropped = true; /* no row belongs to a function any more */
+	return 0;
 }
 
 int unwind_table__each_gap(struct unwind_table *t, uint64_t start, uint64_t end, unwind_gap_fn fn,
 			   void *ctx)
 {
 	uint64_t pos = start;
-	int r = 0;
+	int r = sort_functions(t);
 
-	sort_functions(t);
 	for (size_t i = 0; i < t->n_functions && pos < end && r >= 0; i++) {
 		const struct function *f = &t->functions[i];
 
@@ -242,13 +344,29 @@ struct layout {
 	size_t n_active;
 };
 
+/* What is left of the rule number *RULE DELTA bytes after its row. 0 or -ENOMEM. */
+static int rest_of_rule(struct unwind_table *t, uint32_t delta, uint16_t *rule)
+{
+	struct unwind_rule rest = t->rules[*rule], now = rest;
+
+	if (delta == 0 || !is_run(&rest))
+		return 0;
+	unwind_rule_at(&now, delta);
+	rest.cfa_off = now.cfa_off;
+	rest.cfa_off2 = delta < UNWIND_STEPS_BYTES
+			    ? (int16_t)(uint16_t)((uint16_t)rest.cfa_off2 >> delta)
+			    : 0;
+	return intern_rule(t, rest.cfa_off2 ? &rest : &now, rule);
+}
+
 static int emit(struct layout *l, uint64_t off, uint16_t rule)
 {
 	int r;
 
 	if (l->n && l->offs[l->n - 1] == off)
 		l->n--;
-	if (l->n && l->rows[l->n - 1] >> 16 == rule)
+	/* A run of steps begins anew where its row stands. */
+	if (l->n && l->rows[l->n - 1] >> 16 == rule && !is_run(&l->t->rules[rule]))
 		return 0;
 	r = array_reserve(&l->rows, &l->cap_rows, l->n + 1, sizeof(*l->rows));
 	if (r == 0)
@@ -280,7 +398,8 @@ static int emit_function(struct layout *l, const struct function *f, uint64_t st
 {
 	const struct row *rows = &l->t->rows[f->first_row];
 	size_t lo = 0, hi = f->n_rows;
-	int r;
+	uint16_t rule = 0;
+	int r = 0;
 
 	/* The last row at or before START. */
 	while (lo < hi) {
@@ -291,7 +410,12 @@ static int emit_function(struct layout *l, const struct function *f, uint64_t st
 		else
 			hi = mid;
 	}
-	r = emit(l, start + l->delta, lo ? rows[lo - 1].rule : 0);
+	if (lo) {
+		rule = rows[lo - 1].rule;
+		r = rest_of_rule(l->t, (uint32_t)(start - f->start) - rows[lo - 1].delta, &rule);
+	}
+	if (r == 0)
+		r = emit(l, start + l->delta, rule);
 	for (; lo < f->n_rows && f->start + rows[lo].delta < end && r == 0; lo++)
 		r = emit(l, f->start + rows[lo].delta + l->delta, rows[lo].rule);
 	return r;
@@ -410,6 +534,11 @@ static int emit_segments(struct layout *l, const struct elf_file *file, uint64_t
 		if (skip >= segments[i].n_bytes)
 			continue;
 		l->delta = segments[i].off - segments[i].vaddr;
+		/* Row 0 lies at the start of the first bucket, so that a search always finds one. */
+		if (l->n == 0)
+			r = emit(l, segments[i].off & ~(uint64_t)0xffff, 0);
+		if (r < 0)
+			return r;
 		done = segments[i].off + segments[i].n_bytes;
 		r = emit_range(l, segments[i].vaddr + skip,
 			       segments[i].vaddr + segments[i].n_bytes);
@@ -497,13 +626,11 @@ static int lay_out(struct layout *l, const struct elf_file *file, struct unwind_
 	uint64_t end;
 	int r;
 
-	sort_functions(l->t);
-	/* Row 0 lies at the start of the first bucket, so that a search always finds one. */
-	r = emit_segments(l, file, &end);
+	r = sort_functions(l->t);
+	if (r == 0)
+		r = emit_segments(l, file, &end);
 	if (r < 0)
 		return r;
-	l->rows[0] &= 0xffff0000;
-	l->offs[0] &= ~(uint64_t)0xffff;
 	r = plan(l, end, &head);
 	if (r < 0)
 		return r;

@@ -197,6 +197,18 @@ static inline void compare_print(const char *what, uint64_t pc, const struct unw
 	printf("\n");
 }
 
+/* Whether register I, which libdw finds as THEIRS, has been popped, as RULE has it: compilers leave it
+ * where it was saved, although that lies below the stack pointer then. */
+static inline bool is_popped(const struct unwind_rule *rule, int i, uint64_t cfa, uint64_t theirs)
+{
+	if (i >= UNWIND_N_SAVED || rule->saved[i] || rule->cfa_reg != COMPARE_SP)
+		return false;
+	for (int k = 1; k <= UNWIND_N_SAVED; k++)
+		if (theirs == compare_memory(cfa - (uint64_t)rule->cfa_off - 8ull * (unsigned)k))
+			return true;
+	return false;
+}
+
 /* True where RULE is right about the caller of PC, or does not say. */
 static inline bool compare_frame(Dwarf_Frame *frame, const struct unwind_rule *rule, uint64_t pc,
 				 struct cfi_comparison *result)
@@ -225,6 +237,8 @@ static inline bool compare_frame(Dwarf_Frame *frame, const struct unwind_rule *r
 
 		if (b == COMPARE_UNDEFINED && i < UNWIND_N_SAVED)
 			result->n_lost += a != b;
+		else if (a == b && is_popped(rule, i, cfa, theirs))
+			continue;
 		else if (a != b || theirs != ours)
 			return false;
 	}

@@ -282,6 +282,7 @@ static struct unwind_rule rule_at(struct unwind_table *t, const struct elf_file 
 		i++;
 	memcpy(&rule, (const struct unwind_rule *)&lines[head.rule_line] + (rows[i] >> 16),
 	       sizeof(rule));
+	unwind_rule_at(&rule, (uint32_t)(off - rows[i]) & 0xffff);
 	free(lines);
 	return rule;
 }

@@ -51,18 +51,21 @@ static void free_rules(struct rules *rules)
 	close(rules->fd);
 }
 
-/* The rule at byte AT of function I. The made files have less than 64 KiB. */
+/* The rule at byte AT of function I, until the next call. The made files have less than 64 KiB. */
 static const struct unwind_rule *rule_at(const struct rules *rules, size_t i, int at)
 {
 	const struct unwind_table_head *head = (const void *)rules->lines;
 	const uint32_t *rows = rules->lines[head->row_line].w;
 	const struct unwind_rule *all = (const void *)&rules->lines[head->rule_line];
+	static struct unwind_rule rule;
 	int64_t off = (int64_t)(rules->text_off + i * GO_FUNCTION_BYTES) + at;
 	uint32_t row = 0;
 
 	while (row + 1 < head->n_rows && (rows[row + 1] & 0xffff) <= off)
 		row++;
-	return &all[rows[row] >> 16];
+	rule = all[rows[row] >> 16];
+	unwind_rule_at(&rule, (uint32_t)(off - rows[row]) & 0xffff);
+	return &rule;
 }
 
 static void check_reg(const struct rules *rules, size_t i, int at, int reg, int off, int rbp)

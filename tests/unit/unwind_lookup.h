@@ -41,10 +41,13 @@ static inline struct unwind_rule unwind_lookup_rule(const struct unwind_line *li
 	const struct unwind_table_head *head = (const void *)lines;
 	const uint32_t *rows = (const void *)&lines[head->row_line];
 	const struct unwind_rule *rules = (const void *)&lines[head->rule_line];
-	uint32_t rule = rows[unwind_lookup_row(lines, off)] >> 16;
+	uint32_t row = rows[unwind_lookup_row(lines, off)];
+	struct unwind_rule rule;
 
-	assert(rule < head->n_rules);
-	return rules[rule];
+	assert(row >> 16 < head->n_rules);
+	rule = rules[row >> 16];
+	unwind_rule_at(&rule, (uint32_t)(off - row) & 0xffff);
+	return rule;
 }
 
 /* The rule at VADDR, which must be in an executable segment of FILE. */
