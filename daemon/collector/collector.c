@@ -46,6 +46,7 @@ struct collector {
 	uint64_t cut_ns;	/* when the closing one ended */
 	uint32_t *cut_seq;	/* by CPU: first sample of the current window */
 	struct sampler_ticks *ticks; /* by index of CPU: at the start of the current window */
+	struct window_unwinding unwound; /* at the start of the current window */
 	size_t n_submitted;	     /* windows at the finisher */
 	uint64_t unknown_ns;	     /* time of the last sample drained that the walker could not finish */
 	uint64_t reaped_ns;
@@ -310,6 +311,31 @@ static void add_ticks(struct sampler_ticks *sum, const struct sampler_ticks *fro
 		sum->lost[i] += to->lost[i] - from->lost[i];
 }
 
+/* Says in W how the unwinding went since the last window. */
+static void report_unwinding(struct collector *c, struct window *w)
+{
+	const struct unwind_tables_stats *stats = unwinding__stats(c->unwinding);
+	struct window_unwinding now = {
+	    .n_tables = stats->n_tables,
+	    .n_table_bytes = stats->n_lines * sizeof(struct unwind_line),
+	    .n_built = stats->n_built,
+	    .n_failed = stats->n_failed,
+	    .n_evicted = stats->n_evicted,
+	    .n_refused = stats->n_refused,
+	};
+	const struct window_unwinding *then = &c->unwound;
+
+	sampler__read_cache(c->sampler, &now.cache_hits, &now.cache_misses);
+	w->unwinding = now;
+	w->unwinding.n_built -= then->n_built;
+	w->unwinding.n_failed -= then->n_failed;
+	w->unwinding.n_evicted -= then->n_evicted;
+	w->unwinding.n_refused -= then->n_refused;
+	w->unwinding.cache_hits -= then->cache_hits;
+	w->unwinding.cache_misses -= then->cache_misses;
+	c->unwound = now;
+}
+
 /*
  * Ends the current window here and now: each CPU's count of samples says which of those that are
  * still on the way belong to it, so that its account is exact.
@@ -348,6 +374,7 @@ static int settle(struct collector *c, uint64_t now_ns)
 		w->ticks.missed += w->ticks.kept - w->n_samples;
 		w->ticks.kept = w->n_samples;
 	}
+	report_unwinding(c, w);
 	r = window__close(w, w->duration_ns);
 	if (r < 0)
 		return r;

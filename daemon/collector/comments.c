@@ -78,6 +78,7 @@ static void add_ends(struct comments *c, const uint64_t n_ends[STACK_END_MAX])
 void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
 		    const uint64_t n_ends[STACK_END_MAX], uint32_t frequency_hz, const char *event)
 {
+	const struct window_unwinding *u = &w->unwinding;
 	uint64_t n_rooted = n_ends[STACK_END_ROOT];
 	const uint64_t *by = named->n_frames_by_source;
 	struct utsname uts = {0};
@@ -93,6 +94,11 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	    w->n_samples ? 100.0 * (double)n_rooted / (double)w->n_samples : 100.0);
 	if (n_rooted < w->n_samples)
 		add_ends(c, n_ends);
+	add(c,
+	    "unwinding: tables=%" PRIu64 " (%" PRIu64 " KiB) built=%" PRIu64 " failed=%" PRIu64
+	    " evicted=%" PRIu64 " refused=%" PRIu64 " cache_hits=%" PRIu64 " cache_misses=%" PRIu64,
+	    u->n_tables, u->n_table_bytes >> 10, u->n_built, u->n_failed, u->n_evicted,
+	    u->n_refused, u->cache_hits, u->cache_misses);
 	add(c,
 	    "names: dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64 " none=%" PRIu64
 	    " (distinct frames)",

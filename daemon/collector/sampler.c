@@ -415,6 +415,17 @@ uint64_t sampler__n_lost(const struct sampler *s)
 	return n;
 }
 
+void sampler__read_cache(const struct sampler *s, uint64_t *ret_hits, uint64_t *ret_misses)
+{
+	*ret_hits = *ret_misses = 0;
+	for (size_t i = 0; i < s->n_cpus; i++) {
+		const volatile struct cpu_counters *c = &s->counters[s->cpus[i]];
+
+		*ret_hits += c->cache_hits;
+		*ret_misses += c->cache_misses;
+	}
+}
+
 /*
  * How many ticks CPU I should have had since the start: the time for which its event was enabled,
  * in periods. The event's count would not do: it stands still while the kernel throttles the event.

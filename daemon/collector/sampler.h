@@ -119,6 +119,9 @@ uint64_t sampler__period_ns(const struct sampler *s);
 /* Samples of all CPUs that could not be sent since the start. */
 uint64_t sampler__n_lost(const struct sampler *s);
 
+/* Frames of all CPUs since the start whose rule the walker had in its cache, and others. */
+void sampler__read_cache(const struct sampler *s, uint64_t *ret_hits, uint64_t *ret_misses);
+
 /* Reads the account of every CPU sampled. Values only grow from call to call. 0 or -errno. */
 int sampler__read_ticks(struct sampler *s, struct sampler_ticks *ret);
 

@@ -84,6 +84,8 @@ static bool same_file(const struct unwind_file *a, const struct unwind_file *b)
 static void drop_table(struct unwind_tables *t, struct unwind_file *f, uint64_t now_ns)
 {
 	assert(f->state == UNWIND_FILE_READY);
+	t->stats.n_tables--;
+	t->stats.n_lines -= f->n_lines;
 	unwind_memory__give(t->memory, f->line, f->n_lines, now_ns);
 	f->state = UNWIND_FILE_NEW;
 }
@@ -337,6 +339,8 @@ static int take_one(struct unwind_tables *t, const struct built_table *built, ui
 	f->build_id = built->build_id;
 	f->used_ns = now_ns; /* samples wait for it */
 	f->state = UNWIND_FILE_READY;
+	t->stats.n_tables++;
+	t->stats.n_lines += f->n_lines;
 	changed(ctx, f);
 	return 0;
 }

@@ -71,6 +71,7 @@ bool unwind_tables__busy(const struct unwind_tables *t);
 enum unwind_code unwind_code_of(const struct object *object, uint32_t *ret_line);
 
 struct unwind_tables_stats {
+	uint64_t n_tables, n_lines; /* in the memory now; the others count from the start */
 	uint64_t n_built, n_failed, n_evicted, n_refused;
 	uint64_t build_ns;
 	uint64_t n_bad; /* functions with unreadable unwind information */

@@ -79,6 +79,14 @@ struct window_object {
 	int fd;			     /* borrowed; -1 = could not be opened */
 };
 
+/* How the unwinding went, for the comments. */
+struct window_unwinding {
+	uint64_t n_tables, n_table_bytes;  /* that the walker has at the end of the window */
+	uint64_t n_built, n_failed;	   /* tables in this window; failed: the file cannot have one */
+	uint64_t n_evicted, n_refused;	   /* for lack of room */
+	uint64_t cache_hits, cache_misses; /* frames whose rule the walker had at hand, and others */
+};
+
 struct window {
 	struct hash_key key;		/* of the hashes: addresses are what processes choose */
 	struct objects *objects_table;	/* borrowed; touched by the collector's thread only */
@@ -88,6 +96,7 @@ struct window {
 	uint64_t n_samples;
 	uint64_t n_overflow; /* of these: put on the overflow stack */
 	bool write_empty;    /* worth a file even without samples */
+	struct window_unwinding unwinding;
 
 	struct window_frame *frames;
 	struct window_node *nodes;
