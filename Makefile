@@ -5,7 +5,7 @@
 #   make             the programs
 #   make check       unit tests, BPF source replayed natively, include rules: no root
 #   make check-root  integration tests on real programs: root
-#   make lint | check-includes | fuzz | clean
+#   make lint | check-includes | truth | fuzz | clean
 #   make bench | bench-unwind | bench-cost | bench-storm | bench-memory: root, a quiet machine
 #   make install DESTDIR= PREFIX=/usr
 #   SAN=address,undefined  COVERAGE=1  CC=clang  WERROR=1
@@ -81,7 +81,7 @@ gen_proto := $(O)/gen/proto/profile.pb-c.h $(O)/gen/proto/profile.pb-c.c
 skeletons := $(patsubst bpf/%.bpf.c,$(O)/gen/%.skel.h,$(bpf_src))
 
 .PHONY: all deps check check-unit check-root check-includes lint bench bench-unwind \
-	bench-cost bench-storm bench-memory fuzz install clean print-O
+	bench-cost bench-storm bench-memory truth fuzz install clean print-O
 all: $(programs)
 print-O:
 	@echo $(O)
@@ -167,6 +167,15 @@ check-includes:
 
 lint: check-includes
 	$(Q)tests/lint
+
+# Our walks of real programs held against libdwfl's and gdb's.
+truth_src := $(wildcard tests/truth/*.c)
+$(O)/tests/truth/%.o: CPPFLAGS += -Itests/bpf
+$(O)/tests/truth/truth: $(call obj,$(truth_src)) $(foreach m,symbolizer ipc base,$(O)/lib$(m).a)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_symbolizer)
+truth: $(O)/tests/truth/truth
+	$(Q)tests/truth/run $(O)
 
 bench: all
 	$(Q)tests/bench/run $(O)

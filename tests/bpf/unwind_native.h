@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's helpers as the unwinder sees them, over recorded stack memory and with faults on
+ * The kernel's helpers as the unwinder sees them, over memory that the test gives and with faults on
  * demand. Swapped in by bpf/helpers.bpf.h where the unwinder is compiled natively.
  */
 #ifndef TESTS_UNWIND_NATIVE_H
@@ -12,35 +12,50 @@
 #include <string.h>
 #include <sys/cdefs.h>
 
-/* The user memory there is, and what happens to those who read it. */
+#include "bpf/cprofd_abi.h"
+
+/* Reads SIZE bytes at ADDR of the user memory into DST. False where some are not there. */
+typedef bool (*native_read_fn)(void *ctx, uint64_t addr, void *dst, size_t size);
+
+/* What the walk under way works on. */
 struct native_memory {
-	uint64_t start; /* address of bytes[0] */
-	const void *bytes;
-	size_t n_bytes;
+	/* Of the kernel: the unwind memory and the processes. */
+	const struct unwind_line *lines;
+	uint32_t n_lines;
+	const struct unwind_line *processes; /* UNWIND_PROCESS_LINES of them; NULL = none */
+	/* Of the process. */
+	native_read_fn read;
+	void *ctx;
 	size_t fault_at; /* the read of this number fails, counted from 0; SIZE_MAX = none */
-	/* Written by the helpers. */
-	size_t n_reads;
-	uint64_t last_read; /* address of the last read */
-	bool went_back;	    /* a read did not lie above the one before */
+	size_t n_reads;	 /* written by the helpers */
 };
 
-/* The memory that the helpers read; the test at work sets it. */
+/* The test at work sets it. */
 static struct native_memory *native_memory;
+
+/* Line 0 is there, as in the kernel, and full of zeros. */
+static inline const struct unwind_line *unwind_line(uint32_t i)
+{
+	return i < native_memory->n_lines ? &native_memory->lines[i] : NULL;
+}
+
+static inline const struct unwind_process *process_line(uint32_t tgid)
+{
+	const struct unwind_line *p = native_memory->processes;
+
+	return p ? (const void *)&p[unwind_process_line(tgid)] : NULL;
+}
 
 static inline long bpf_probe_read_user(void *dst, uint32_t size, const void *unsafe_ptr)
 {
 	struct native_memory *m = native_memory;
 	uint64_t addr = (uintptr_t)unsafe_ptr;
 
-	if (m->n_reads && addr <= m->last_read)
-		m->went_back = true;
-	m->last_read = addr;
-	if (m->n_reads++ == m->fault_at || addr < m->start || addr - m->start > m->n_bytes ||
-	    m->n_bytes - (addr - m->start) < size) {
+	if (m->n_reads++ == m->fault_at || addr + size < addr ||
+	    !m->read(m->ctx, addr, dst, size)) {
 		memset(dst, 0, size); /* as the kernel does */
 		return -14;	      /* -EFAULT */
 	}
-	memcpy(dst, (const char *)m->bytes + (addr - m->start), size);
 	return 0;
 }
 
@@ -48,6 +63,7 @@ static inline long bpf_loop(uint32_t n, long (*fn)(uint32_t, void *), void *ctx,
 {
 	uint32_t i = 0;
 
+	(void)flags;
 	while (i < n)
 		if (fn(i++, ctx))
 			break;
