@@ -314,7 +314,7 @@ static __always_inline abi_u32 walk_apply(struct unwind_walk *w, const struct un
 		why = walk_by_frame(w, rule->flags);
 		return why && rule->flags & UNWIND_FLAG_JIT ? STACK_END_JIT : why;
 	case UNWIND_CFA_SIGNAL:
-		return w->n_switches > STACK_SWITCHES_MAX ? STACK_END_BAD_CFA : walk_signal(w);
+		return w->n_switches >= STACK_SWITCHES_MAX ? STACK_END_BAD_CFA : walk_signal(w);
 	default:
 		why = walk_by_cfa(w, rule);
 		/* A guess that fails may still have a frame pointer. */
