@@ -1,41 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/truth/differences.h"
 
-#include <fnmatch.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/util.h"
+#include "tests/truth/known.h"
 #include "tests/truth/ours.h"
 
 #define CLASSES_MAX 400
 #define EXAMPLE_MAX 6000
 
-/*
- * What has been looked into. A class fits by its text; the first that fits counts. "theirs" means
- * that the other unwinder is wrong or gives up, "neither" that no unwinder can know, "open" that we
- * are weaker, and why: those stay unexplained.
- */
-static const struct {
-	const char *pattern, *verdict, *why;
-} known[] = {
-#include "tests/truth/known.h"
-};
-
-struct class {
-	char text[256];
+struct difference {
+	char text[512];
 	const char *verdict, *why;
 	uint64_t n;
 	char example[EXAMPLE_MAX];
 };
 
+/* Our walks that did not end at a root, by reason and place. */
+struct end {
+	char text[256];
+	uint64_t n;
+};
+
 struct differences {
 	uint64_t n_stops, n_equal;
 	uint64_t n_root, n_frames; /* of our walks */
-	struct class classes[CLASSES_MAX];
+	struct difference classes[CLASSES_MAX];
 	size_t n_classes;
+	struct end ends[CLASSES_MAX];
+	size_t n_ends;
 };
 
 struct differences *differences__new(void)
@@ -67,8 +65,8 @@ static void short_rule(char *text)
 
 	for (const char *p = text; *p; p++)
 		if (!((*p == '+' || *p == '-') && p[1] >= '0' && p[1] <= '9') &&
-		    !(*p >= '0' && *p <= '9' && p > text && (p[-1] == '+' || p[-1] == '-' ||
-							     (p[-1] >= '0' && p[-1] <= '9'))))
+		    !(*p >= '0' && *p <= '9' && p > text &&
+		      (p[-1] == '+' || p[-1] == '-' || (p[-1] >= '0' && p[-1] <= '9'))))
 			*to++ = *p;
 	*to = '\0';
 }
@@ -89,13 +87,12 @@ static __attribute__((format(printf, 2, 3))) void append(struct append *a, const
 	a->n += (size_t)n < EXAMPLE_MAX - a->n ? (size_t)n : EXAMPLE_MAX - a->n - 1;
 }
 
-static void write_example(struct class *c, const struct spaces *spaces, const struct space *space,
-			  const struct stop *stop, const struct walk *ours,
-			  const struct walk *theirs, uint32_t at)
+static void write_example(struct difference *c, const struct spaces *spaces,
+			  const struct space *space, const struct stop *stop,
+			  const struct walk *ours, const struct walk *theirs, uint32_t at)
 {
-	static const char *const names[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi",
-					    "rbp", "rsp", "r8",	 "r9",	"r10", "r11",
-					    "r12", "r13", "r14", "r15"};
+	static const char *const names[] = {"rax", "rdx", "rcx", "rbx", "rsi", "rdi", "rbp", "rsp",
+					    "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15"};
 	struct append a = {.text = c->example};
 	uint32_t n = ours->n > theirs->n ? ours->n : theirs->n;
 	char where[2][SPACE_NAME_MAX + 24], rule[128];
@@ -116,9 +113,10 @@ static void write_example(struct class *c, const struct spaces *spaces, const st
 	}
 }
 
-static struct class *find_class(struct differences *d, const char *text)
+static struct difference *find_class(struct differences *d, const char *text)
 {
-	struct class *c;
+	const struct known *found;
+	struct difference *c;
 
 	for (size_t i = 0; i < d->n_classes; i++)
 		if (!strcmp(d->classes[i].text, text))
@@ -127,15 +125,50 @@ static struct class *find_class(struct differences *d, const char *text)
 		return &d->classes[CLASSES_MAX - 1];
 	c = &d->classes[d->n_classes++];
 	snprintf(c->text, sizeof(c->text), "%s", text);
-	c->verdict = "unexplained";
-	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-		if (!fnmatch(known[i].pattern, text, 0)) {
-			c->verdict = known[i].verdict;
-			c->why = known[i].why;
-			break;
-		}
-	}
+	found = known_find(text);
+	c->verdict = found ? found->verdict : "unexplained";
+	c->why = found ? found->why : NULL;
 	return c;
+}
+
+static void count_end(struct differences *d, const struct spaces *spaces, const struct space *space,
+		      const struct walk *ours)
+{
+	uint64_t pc = ours->pcs[ours->n - 1] - (ours->n > 1);
+	const struct area *a = space__find(space, pc);
+	char text[256], rule[128];
+	struct end *e = d->ends;
+
+	if (ours->root)
+		return;
+	ours_rule_text(spaces, space, pc, rule, sizeof(rule));
+	short_rule(rule);
+	snprintf(text, sizeof(text), "%s | %s | %s", ours->why, a ? a->name : "?", rule);
+	while (e < d->ends + d->n_ends && strcmp(e->text, text))
+		e++;
+	if (e == d->ends + CLASSES_MAX)
+		return;
+	if (e == d->ends + d->n_ends)
+		d->n_ends++;
+	memcpy(e->text, text, sizeof(text));
+	e->n++;
+}
+
+/* A frame of theirs that a second libdwfl does not give, of the same stop, was none. */
+static bool fresh_one_agrees(const struct stop *stop, const struct walk *ours)
+{
+	static struct walk again;
+	struct libdwfl *l = libdwfl__new(stop->pid);
+	bool equal;
+
+	if (!l)
+		return false;
+	libdwfl__walk(l, stop->tid, &again);
+	libdwfl__free(l);
+	equal = again.n == ours->n && again.root == ours->root;
+	for (uint32_t i = 0; equal && i < again.n; i++)
+		equal = same_pc(ours, &again, i);
+	return equal;
 }
 
 bool differences__compare(struct differences *d, const struct spaces *spaces,
@@ -143,13 +176,14 @@ bool differences__compare(struct differences *d, const struct spaces *spaces,
 			  const struct walk *ours, const struct walk *theirs, struct libdwfl *dwfl)
 {
 	uint32_t at = 0, n = ours->n < theirs->n ? ours->n : theirs->n;
-	char text[256], rule[128] = "", kind[160];
+	char text[512], rule[128] = "", kind[160];
 	const struct area *a;
-	struct class *c;
+	struct difference *c;
 
 	d->n_stops++;
 	d->n_root += ours->root;
 	d->n_frames += ours->n;
+	count_end(d, spaces, space, ours);
 	while (at < n && same_pc(ours, theirs, at))
 		at++;
 	if (at == ours->n && at == theirs->n && ours->root == theirs->root &&
@@ -173,7 +207,9 @@ bool differences__compare(struct differences *d, const struct spaces *spaces,
 	if (at)
 		ours_rule_text(spaces, space, ours->pcs[at - 1] - (at > 1), rule, sizeof(rule));
 	short_rule(rule);
-	snprintf(text, sizeof(text), "%s | %s | %s%s", kind, a ? a->name : "?", rule,
+	snprintf(text, sizeof(text), "%s%s | %s | %s%s",
+		 fresh_one_agrees(stop, ours) ? "(a fresh libdwfl agrees with us) " : "", kind,
+		 a ? a->name : "?", rule,
 		 at && libdwfl__has_cfi(dwfl, ours->pcs[at - 1] - (at > 1)) ? "" : " | no CFI");
 	c = find_class(d, text);
 	if (c->n++ == 0)
@@ -181,7 +217,7 @@ bool differences__compare(struct differences *d, const struct spaces *spaces,
 	return false;
 }
 
-static bool is_explained(const struct class *c)
+static bool is_explained(const struct difference *c)
 {
 	return !strcmp(c->verdict, "theirs") || !strcmp(c->verdict, "neither");
 }
@@ -196,15 +232,17 @@ void differences__print(const struct differences *d, const char *program)
 		else
 			n_unexplained += d->classes[i].n;
 	}
-	printf("total\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
-	       "\n",
+	printf("total\t%s\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64 "\t%" PRIu64
+	       "\t%" PRIu64 "\n",
 	       program, d->n_stops, d->n_equal, n_explained, n_unexplained, d->n_root, d->n_frames);
 	for (size_t i = 0; i < d->n_classes; i++) {
-		const struct class *c = &d->classes[i];
+		const struct difference *c = &d->classes[i];
 
 		printf("class\t%s\t%" PRIu64 "\t%s\t%s\n", program, c->n, c->verdict, c->text);
 		if (c->why)
 			printf("    why: %s\n", c->why);
 		printf("    example:%s", c->example);
 	}
+	for (size_t i = 0; i < d->n_ends; i++)
+		printf("end\t%s\t%" PRIu64 "\t%s\n", program, d->ends[i].n, d->ends[i].text);
 }

@@ -10,8 +10,8 @@ struct libdwfl {
 };
 
 /* Both sides shall know the same: what is in the mapped files, not what debug packages add. */
-static int find_no_debuginfo(Dwfl_Module *mod, void **userdata, const char *modname,
-			     GElf_Addr base, const char *file_name, const char *debuglink_file,
+static int find_no_debuginfo(Dwfl_Module *mod, void **userdata, const char *modname, GElf_Addr base,
+			     const char *file_name, const char *debuglink_file,
 			     GElf_Word debuglink_crc, char **debuginfo_file_name)
 {
 	return -1;

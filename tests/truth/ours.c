@@ -76,14 +76,10 @@ static struct native_memory memory = {.read = read_process, .ctx = &pages, .faul
 static const char *end_text(uint32_t end)
 {
 	static const char *const texts[STACK_END_MAX] = {
-	    [STACK_END_ROOT] = "root",
-	    [STACK_END_UNREADABLE] = "unreadable",
-	    [STACK_END_BAD_CFA] = "bad CFA",
-	    [STACK_END_NO_MAPPING] = "no mapping",
-	    [STACK_END_NO_INFO] = "no info",
-	    [STACK_END_IMPLAUSIBLE] = "implausible",
-	    [STACK_END_DEPTH] = "depth",
-	    [STACK_END_UNKNOWN] = "unknown code",
+	    [STACK_END_ROOT] = "root",	     [STACK_END_UNREADABLE] = "unreadable",
+	    [STACK_END_BAD_CFA] = "bad CFA", [STACK_END_NO_MAPPING] = "no mapping",
+	    [STACK_END_NO_INFO] = "no info", [STACK_END_IMPLAUSIBLE] = "implausible",
+	    [STACK_END_DEPTH] = "depth",     [STACK_END_UNKNOWN] = "unknown code",
 	};
 
 	return end < STACK_END_MAX && texts[end] ? texts[end] : "?";
@@ -199,8 +195,7 @@ static void print_rule(FILE *f, const struct space *space, uint64_t pc)
 	}
 	table = (const void *)unwind_line(a->table);
 	off = a->off + (pc - a->start);
-	if (!find_row(&at, table, a->table, off, &row) ||
-	    !find_rule(&at, a->table, off, &rule))
+	if (!find_row(&at, table, a->table, off, &row) || !find_rule(&at, a->table, off, &rule))
 		return;
 	/* One address is enough: it is what the walk asks for. */
 	fprintf(f, "rule %" PRIx64 " %u %u %u %u %d %d", pc, rule.cfa, rule.cfa_reg, rule.ra,
@@ -213,7 +208,6 @@ static void print_rule(FILE *f, const struct space *space, uint64_t pc)
 int ours_record(const struct spaces *spaces, const struct space *space, const struct stop *stop,
 		const struct walk *expected, const char *path, const char *recipe)
 {
-	struct walk again;
 	FILE *f = fopen(path, "we");
 
 	if (!f)
@@ -227,7 +221,6 @@ int ours_record(const struct spaces *spaces, const struct space *space, const st
 	fprintf(f, "\nall_regs %u\n", walk.all_regs);
 	walk_user(&(struct walk_context){.walk = &walk, .frames = frames});
 	pages.recording = false;
-	(void)again;
 	for (uint32_t i = 0; i < expected->n; i++)
 		print_rule(f, space, expected->pcs[i] - !expected->exact[i]);
 	print_words(f);

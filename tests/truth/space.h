@@ -21,8 +21,8 @@ struct area {
 };
 
 struct space {
-	uint64_t hash;	   /* of the executable mappings: a change of it is a change of them */
-	uint32_t line;	   /* of its struct unwind_space_head */
+	uint64_t hash; /* of the executable mappings: a change of it is a change of them */
+	uint32_t line; /* of its struct unwind_space_head */
 	struct area *areas;
 	uint32_t n_areas;
 };

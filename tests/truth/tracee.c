@@ -21,8 +21,8 @@ void stop__set_regs(struct stop *s, const struct user_regs_struct *from)
 				from->rbp, from->rsp, from->r8,	 from->r9,  from->r10, from->r11,
 				from->r12, from->r13, from->r14, from->r15};
 
-	s->regs = (struct unwind_regs){
-	    .ip = from->rip, .sp = from->rsp, .valid = 0xffff, .exact = 1};
+	s->regs =
+	    (struct unwind_regs){.ip = from->rip, .sp = from->rsp, .valid = 0xffff, .exact = 1};
 	memcpy(s->regs.r, r, sizeof(r));
 }
 

@@ -90,9 +90,10 @@ static void record(struct run *r, const struct stop *stop, const struct walk *th
 	char recipe[512];
 
 	snprintf(recipe, sizeof(recipe),
-		 "tests/truth/truth -r: %s (%s), %u frames as libdwfl gives them",
-		 r->options->name, r->options->comm, theirs->n);
-	r->recorded = ours_record(r->spaces, &r->space, stop, theirs, r->options->record, recipe) == 0;
+		 "tests/truth/truth -r: %s (%s), %u frames as libdwfl gives them", r->options->name,
+		 r->options->comm, theirs->n);
+	r->recorded =
+	    ours_record(r->spaces, &r->space, stop, theirs, r->options->record, recipe) == 0;
 }
 
 static bool look(struct run *r, struct tracee *t, pid_t pid)
@@ -106,7 +107,7 @@ static bool look(struct run *r, struct tracee *t, pid_t pid)
 	libdwfl__walk(r->dwfl, t->tid, &theirs);
 	ours_walk(r->spaces, &r->space, &stop, &ours);
 	equal = differences__compare(r->differences, r->spaces, &r->space, &stop, &ours, &theirs,
-				      r->dwfl);
+				     r->dwfl);
 	r->n_done++;
 	if (equal && r->options->record && !r->recorded && theirs.n >= r->options->min_depth &&
 	    theirs.root)
@@ -199,8 +200,9 @@ static int answer(pid_t pid)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH]] -c COMM NAME COMMAND...\n"
-			"       truth -g PID\n");
+	fprintf(stderr,
+		"usage: truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH]] -c COMM NAME COMMAND...\n"
+		"       truth -g PID\n");
 	return 2;
 }
 

@@ -21,9 +21,9 @@ struct walk {
 	/* The instruction itself, not the one after a call. */
 	bool exact[USER_FRAMES_MAX];
 	uint32_t n;
-	bool root;	 /* ended where there is no caller */
-	bool depth;	 /* ended because the list is full */
-	char why[64];	 /* it ended, in words */
+	bool root;    /* ended where there is no caller */
+	bool depth;   /* ended because the list is full */
+	char why[64]; /* it ended, in words */
 };
 
 /* Registers as ptrace gives them. */

@@ -1,0 +1,770 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bpf/unwind.bpf.h: the very source that runs in the kernel, compiled natively over made-up stacks.
+ * Exact frames, exact reasons. See test_unwind_tables.c for how rules are found.
+ */
+#include "unwind_host.h"
+
+/* ---- where the caller's frame is ------------------------------------------------------------- */
+
+static void the_outermost_function(void **state)
+{
+	host__rule(*state, 0, ROOT);
+	walk(*state);
+	walked_nowhere(*state, STACK_END_ROOT);
+}
+
+static void code_that_nothing_is_known_about(void **state)
+{
+	walk(*state);
+	walked_nowhere(*state, STACK_END_NO_INFO);
+}
+
+static void cfa_from_the_stack_pointer(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, CFA(RSP, 8, 1));
+	host__rule(h, 1, CFA(RSP, 48, 1));
+	host__rule(h, 2, ROOT);
+	h->stack[0] = ret_addr(1);
+	h->stack[6] = ret_addr(2);
+	walk(h);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+	assert_int_equal(h->walk.regs.sp, stack_addr(7));
+	assert_int_equal(h->walk.regs.r[RSP], stack_addr(7));
+}
+
+static void cfa_from_another_register(void **state)
+{
+	struct host *h = *state;
+
+	/* rbp of function 0, rbx of its caller, which function 0 has kept. */
+	host__rule(h, 0, CFA(RBP, 16, 1, .saved = {[SAVED_RBP] = 2}));
+	host__rule(h, 1, CFA(RBX, -8, 1));
+	host__rule(h, 2, ROOT);
+	h->walk.regs.r[RBP] = stack_addr(4);
+	h->walk.regs.r[RBX] = stack_addr(11);
+	h->stack[4] = 0x1234;
+	h->stack[5] = ret_addr(1);
+	h->stack[9] = ret_addr(2);
+	walk(h);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+	assert_int_equal(h->walk.regs.r[RBP], 0x1234);
+	assert_int_equal(h->walk.regs.sp, stack_addr(10));
+}
+
+/* A register that a callee need not keep is known of the interrupted frame only. */
+static void cfa_from_a_register_that_is_not_known(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	regs.r[R10] = stack_addr(2);
+	host__rule(h, 0, CFA(R10, 8, 1));
+	host__rule(h, 1, CFA(R10, 80, 1));
+	h->stack[2] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_NO_INFO, ret_addr(1));
+	/* A register that nobody has. */
+	host__rule(h, 0, CFA(17, 8, 1));
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_NO_INFO);
+}
+
+/* GCC's functions that align their stack: the CFA lies at rbp - 8, and rbx is found from there. */
+static void cfa_from_memory(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	regs.r[RBP] = stack_addr(8);
+	host__rule(
+	    h, 0,
+	    (struct unwind_rule){
+		.cfa = UNWIND_CFA_DEREF, .cfa_reg = RBP, .ra = 1, .cfa_off = -8, .cfa_off2 = 16});
+	host__rule(h, 1, ROOT);
+	h->stack[7] = stack_addr(20);
+	h->stack[21] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, stack_addr(22));
+	/* Registers that count from rbp, not from the CFA: rbp itself, and rbx two words below. */
+	host__rule(h, 0,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_DEREF,
+					.cfa_reg = RBP,
+					.ra = 1,
+					.cfa_off = -8,
+					.cfa_off2 = 16,
+					.flags = UNWIND_FLAG_SAVED_AT_REG,
+					.saved = {[SAVED_RBP] = 1, [SAVED_RBX] = 3}});
+	h->stack[8] = 0x88;
+	h->stack[6] = 0x66;
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.r[RBP], 0x88);
+	assert_int_equal(h->walk.regs.r[RBX], 0x66);
+	/* What is not in memory. */
+	regs.r[RBP] = 0x1000;
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_UNREADABLE);
+}
+
+/* OpenSSL's assembler keeps the old stack pointer in a table on the stack: *(rsp + 8 * rcx + 16) + 8. */
+static void cfa_from_indexed_memory(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_DEREF_INDEXED,
+					.cfa_reg = RSP | RCX << 4,
+					.ra = 1,
+					.cfa_off = 16,
+					.cfa_off2 = 8});
+	host__rule(h, 1,
+		   (struct unwind_rule){
+		       .cfa = UNWIND_CFA_DEREF_INDEXED, .cfa_reg = RSP | RCX << 4, .ra = 1});
+	regs.r[RCX] = 5;
+	h->stack[7] = stack_addr(30);
+	h->stack[30] = ret_addr(1);
+	walk_from(h, &regs);
+	/* Of the caller, rcx is not known. */
+	walked(h, STACK_END_NO_INFO, ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, stack_addr(31));
+	regs.r[RCX] = 1u << 30;
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_UNREADABLE);
+}
+
+/* A PLT entry pushes a word at its byte 11 (or 10, says the linker). */
+static void cfa_in_a_plt(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, (struct unwind_rule){.cfa = UNWIND_CFA_PLT, .ra = 1, .cfa_off = 11});
+	host__rule(h, 1, ROOT);
+	host__rule(h, 2, ROOT);
+	h->stack[0] = ret_addr(1);
+	h->stack[1] = ret_addr(2);
+	for (unsigned at = 0; at < 32; at++) {
+		bool pushed = (at & 15) >= 11;
+
+		regs.ip = CODE + at;
+		walk_from(h, &regs);
+		assert_int_equal(h->walk.end, STACK_END_ROOT);
+		assert_int_equal(h->walk.n, 2);
+		assert_int_equal(h->frames[1], ret_addr(pushed ? 2 : 1));
+		assert_int_equal(h->walk.regs.sp, stack_addr(pushed ? 2 : 1));
+	}
+}
+
+static void by_the_frame_pointer(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, BY_FRAME);
+	host__rule(h, 1, BY_FRAME);
+	regs.r[RBP] = stack_addr(4);
+	h->stack[4] = stack_addr(10);
+	h->stack[5] = ret_addr(1);
+	h->stack[10] = 0;
+	h->stack[11] = ret_addr(1);
+	walk_from(h, &regs);
+	/* The third frame has no frame pointer: it is the outermost. */
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, stack_addr(12));
+	/* Nowhere to return to. */
+	h->stack[11] = 0;
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	/* Not a frame's address. */
+	h->stack[4] = stack_addr(10) + 4;
+	walk_from(h, &regs);
+	walked(h, STACK_END_BAD_CFA, ret_addr(1));
+	/* Inwards. */
+	h->stack[4] = stack_addr(5);
+	walk_from(h, &regs);
+	walked(h, STACK_END_BAD_CFA, ret_addr(1));
+	/* Not in memory; the last word of it. */
+	h->stack[4] = stack_addr(STACK_WORDS);
+	walk_from(h, &regs);
+	walked(h, STACK_END_UNREADABLE, ret_addr(1));
+	h->stack[4] = stack_addr(STACK_WORDS - 1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_UNREADABLE, ret_addr(1));
+	/* Lost on the way. */
+	host__rule(h, 0, CFA(RSP, 8, 1, .saved = {[SAVED_RBP] = UNWIND_SAVED_LOST}));
+	h->stack[0] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_NO_INFO, ret_addr(1));
+}
+
+/* ---- where the return address is ------------------------------------------------------------- */
+
+static void return_address_in_another_slot(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, CFA(RSP, 64, 5));
+	host__rule(h, 1, CFA(RSP, 1024, UNWIND_RA_SLOT_MAX));
+	host__rule(h, 2, ROOT);
+	h->stack[3] = ret_addr(1);
+	h->stack[9] = ret_addr(2); /* 8 + 128 - 127 */
+	walk(h);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+}
+
+static void no_return_address(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, CFA(RSP, 8, UNWIND_RA_UNDEFINED));
+	walk(h);
+	walked_nowhere(h, STACK_END_ROOT);
+}
+
+static void return_address_of_zero(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, CFA(RSP, 8, 1));
+	walk(h);
+	walked_nowhere(h, STACK_END_ROOT);
+}
+
+/* A function that has popped its return address, or whose call put it into a register. */
+static void return_address_in_a_register(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 0, UNWIND_RA_REG + R11));
+	host__rule(h, 1, CFA(RSP, 8, UNWIND_RA_REG + R11));
+	regs.r[R11] = ret_addr(1);
+	walk_from(h, &regs);
+	/* The CFA may be the stack pointer then; of a caller, r11 is not known. */
+	walked(h, STACK_END_NO_INFO, ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, STACK);
+}
+
+static void return_addresses_that_are_none(void **state)
+{
+	static const uint64_t none[] = {
+	    1, 2, USER_CODE_START - 1, ARCH_USER_END, 0xffffffff81000000, UINT64_MAX};
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 8, 1));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		h->stack[0] = none[i];
+		walk_from(h, &regs);
+		walked_nowhere(h, STACK_END_NO_MAPPING);
+	}
+	/* The first and the last that are some. */
+	h->stack[0] = USER_CODE_START;
+	walk_from(h, &regs);
+	walked(h, STACK_END_UNKNOWN, USER_CODE_START);
+	h->stack[0] = ARCH_USER_END - 1;
+	walk_from(h, &regs);
+	walked(h, STACK_END_UNKNOWN, ARCH_USER_END - 1);
+}
+
+/* The call before a return address counts: it may be the last instruction of its function. */
+static void a_call_at_the_end_of_a_function(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, CFA(RSP, 8, 1));
+	host__rule(h, 1, ROOT);
+	/* Function 2 has no rule. */
+	h->stack[0] = CODE + 2 * FUNCTION_BYTES;
+	walk(h);
+	walked(h, STACK_END_ROOT, CODE + 2 * FUNCTION_BYTES);
+}
+
+/* ---- what is outwards ------------------------------------------------------------------------ */
+
+static void frames_that_do_not_lie_outwards(void **state)
+{
+	static const int offs[] = {0, -8, -4096, INT32_MIN};
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	for (size_t i = 0; i < sizeof(offs) / sizeof(offs[0]); i++) {
+		host__rule(h, 0, CFA(RSP, offs[i], 1));
+		walk_from(h, &regs);
+		walked_nowhere(h, STACK_END_BAD_CFA);
+	}
+	/* With the return address in a register the frame may be empty, but not inwards. */
+	regs.r[R11] = ret_addr(1);
+	host__rule(h, 0, CFA(RSP, -8, UNWIND_RA_REG + R11));
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_BAD_CFA);
+}
+
+static void another_stack(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	/* Down to the stack at word 8, as Go's systemstack does. */
+	regs.sp = regs.r[RSP] = stack_addr(1000);
+	regs.r[RBX] = stack_addr(8);
+	host__rule(h, 0, CFA(RBX, 8, 1, .flags = UNWIND_FLAG_SWITCH));
+	host__rule(h, 1, ROOT);
+	h->stack[8] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, stack_addr(9));
+	/* By the frame pointer, too. */
+	host__rule(h, 0,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_SWITCH});
+	regs.r[RBP] = stack_addr(7);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+}
+
+/* A ring of stacks ends. */
+static void too_many_stacks(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RBX, 8, 1, .flags = UNWIND_FLAG_SWITCH));
+	regs.r[RBX] = STACK;
+	h->stack[0] = ret_addr(0);
+	walk_from(h, &regs);
+	assert_int_equal(h->walk.end, STACK_END_BAD_CFA);
+	assert_int_equal(h->walk.n, 1 + STACK_SWITCHES_MAX);
+}
+
+/* ---- registers ------------------------------------------------------------------------------- */
+
+static void saved_registers(void **state)
+{
+	static const unsigned numbers[] = {RBX, RBP, R12, R13, R14, R15};
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 64, 1, .saved = {2, 3, 4, 5, 6, 7}));
+	host__rule(h, 1, CFA(RSP, 8, 1, .saved = {[SAVED_R14] = UNWIND_SAVED_LOST}));
+	host__rule(h, 2, ROOT);
+	for (size_t i = 0; i < 6; i++)
+		h->stack[6 - i] = 100 + i;
+	h->stack[7] = ret_addr(1);
+	h->stack[8] = ret_addr(2);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+	for (size_t i = 0; i < 6; i++)
+		assert_int_equal(h->walk.regs.r[numbers[i]], 100 + i);
+	assert_int_equal(h->walk.regs.valid, (ARCH_KEPT_MASK | 1u << ARCH_SP) & ~(1u << R14));
+	/* Where no rule of the process needs them, only the frame pointer is read. */
+	h->walk.all_regs = 0;
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+	assert_int_equal(h->walk.regs.r[RBP], 101);
+	assert_int_equal(h->walk.regs.r[R12], 0);
+}
+
+static void a_saved_register_out_of_memory(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	regs.sp = regs.r[RSP] = STACK;
+	host__rule(h, 0, CFA(RSP, 8, 1, .saved = {[SAVED_RBX] = 200}));
+	host__rule(h, 1, CFA(RBX, 100, 1));
+	h->stack[0] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_NO_INFO, ret_addr(1));
+	assert_int_equal(h->walk.regs.valid & 1u << RBX, 0);
+}
+
+/* ---- signals --------------------------------------------------------------------------------- */
+
+/* What the kernel leaves at WORD for the signal's return: the registers, in sigcontext's order. */
+static void put_context(struct host *h, size_t word, uint64_t ip, uint64_t sp)
+{
+	struct arch_sigcontext context = {.r8 = 8,
+					  .r9 = 9,
+					  .r10 = 10,
+					  .r11 = 11,
+					  .r12 = 12,
+					  .r13 = 13,
+					  .r14 = 14,
+					  .r15 = 15,
+					  .rdi = 5,
+					  .rsi = 4,
+					  .rbp = 6,
+					  .rbx = 3,
+					  .rdx = 1,
+					  .rax = 100,
+					  .rcx = 2,
+					  .rsp = sp,
+					  .rip = ip};
+
+	memcpy((char *)&h->stack[word] + ARCH_SIGCONTEXT_OFF, &context, sizeof(context));
+}
+
+static void a_signal_handler(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	/* The handler at word 1000 of an alternate stack that lies above; the interrupted frame, in
+	 * the first byte of function 2, below. */
+	regs.sp = regs.r[RSP] = stack_addr(1000);
+	host__rule(h, 0, CFA(RSP, 8, 1));
+	host__rule(h, 1, (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL});
+	host__rule(h, 2, CFA(RSP, 8, 1));
+	host__rule(h, 3, ROOT);
+	h->stack[1000] = ret_addr(1);
+	put_context(h, 1001, CODE + 2 * FUNCTION_BYTES, stack_addr(20));
+	h->stack[20] = ret_addr(3);
+	walk_from(h, &regs);
+	/* One more than the interrupted instruction, so that whoever takes one off finds it. */
+	walked(h, STACK_END_ROOT, ret_addr(1), CODE + 2 * FUNCTION_BYTES + 1, ret_addr(3));
+	assert_int_equal(h->walk.regs.exact, 0);
+
+	/* All registers are known again. */
+	host__rule(h, 2, (struct unwind_rule){.cfa = UNWIND_CFA_NONE});
+	walk_from(h, &regs);
+	walked(h, STACK_END_NO_INFO, ret_addr(1), CODE + 2 * FUNCTION_BYTES + 1);
+	assert_int_equal(h->walk.regs.valid, 0xffff);
+	assert_int_equal(h->walk.regs.exact, 1);
+	assert_int_equal(h->walk.regs.r[RAX], 100);
+	assert_int_equal(h->walk.regs.r[RSP], stack_addr(20));
+	for (unsigned i = 1; i < 16; i++)
+		if (i != RSP)
+			assert_int_equal(h->walk.regs.r[i], i);
+	/* Its registers are not in memory. */
+	h->n_stack_bytes = 8 * 1001 + ARCH_SIGCONTEXT_OFF + 8;
+	walk_from(h, &regs);
+	walked(h, STACK_END_UNREADABLE, ret_addr(1));
+}
+
+/* A signal frame that leads to itself ends, after as many changes as a rule may make. */
+static void signals_without_end(void **state)
+{
+	struct host *h = *state;
+
+	host__rule(h, 0, (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL});
+	put_context(h, 0, CODE + 4, STACK);
+	walk(h);
+	assert_int_equal(h->walk.end, STACK_END_BAD_CFA);
+	assert_int_equal(h->walk.n, 1 + STACK_SWITCHES_MAX);
+}
+
+/* ---- guesses --------------------------------------------------------------------------------- */
+
+static void guessed_by_the_frame_pointer(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_GUESSED});
+	host__rule(h, 1, ROOT);
+	regs.r[RBP] = stack_addr(2);
+	h->stack[2] = stack_addr(8);
+	h->stack[3] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	/* An address that no call precedes. */
+	h->stack[3] = ret_addr(1) + 1;
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_IMPLAUSIBLE);
+	/* Code that is not in memory is believed. */
+	h->no_code = true;
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1) + 1);
+	h->no_code = false;
+	/* No frame pointer is no root, if it was a guess. */
+	regs.r[RBP] = 0;
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_NO_INFO);
+}
+
+/* Intel SDM vol. 2: E8 rel32, and FF /2 with one to six bytes of operand. */
+static void what_a_call_looks_like(void **state)
+{
+	static const struct {
+		uint8_t bytes[ARCH_CALL_BYTES];
+		bool call;
+	} cases[] = {
+	    {{0, 0, 0, 0xe8, 1, 2, 3, 4}, true},       /* call rel32 */
+	    {{0, 0, 0, 0, 0, 0, 0xff, 0xd0}, true},    /* call *%rax */
+	    {{0, 0, 0, 0, 0, 0x41, 0xff, 0xd4}, true}, /* call *%r12 */
+	    {{0, 0, 0, 0, 0, 0, 0xff, 0x10}, true},    /* call *(%rax) */
+	    {{0, 0, 0, 0, 0, 0xff, 0x50, 8}, true},    /* call *8(%rax) */
+	    {{0, 0, 0, 0, 0xff, 0x54, 0x24, 8}, true}, /* call *8(%rsp) */
+	    {{0, 0, 0xff, 0x15, 1, 2, 3, 4}, true},    /* call *1(%rip) */
+	    {{0, 0xff, 0x94, 0x24, 1, 2, 3, 4}, true}, /* call *1(%rsp) */
+	    {{0, 0, 0, 0xe9, 1, 2, 3, 4}, false},      /* jmp */
+	    {{0, 0, 0, 0, 0, 0, 0xff, 0xe0}, false},   /* jmp *%rax */
+	    {{0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90, 0x90}, false},
+	    {{0, 0, 0, 0, 0, 0, 0, 0}, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(arch_follows_call(cases[i].bytes), cases[i].call);
+}
+
+/* A rule that was derived from the code and gives nothing good: the frame pointer may still. */
+static void a_guess_falls_back_to_the_frame_pointer(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 16, 1, .flags = UNWIND_FLAG_GUESSED));
+	host__rule(h, 1, ROOT);
+	host__rule(h, 2, ROOT);
+	regs.r[RBP] = stack_addr(6);
+	h->stack[6] = 0;
+	h->stack[7] = ret_addr(2);
+	h->stack[1] = ret_addr(1);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	h->stack[1] = ret_addr(1) + 1;
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(2));
+	/* Neither: why the last one failed. */
+	h->stack[7] = ret_addr(2) + 1;
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_IMPLAUSIBLE);
+	/* What is known does not fall back. */
+	host__rule(h, 0, CFA(RSP, 0, 1));
+	walk_from(h, &regs);
+	walked_nowhere(h, STACK_END_BAD_CFA);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------- */
+
+/* A window of 1 KiB serves fourteen of these frames. */
+static void reads_are_few(void **state)
+{
+	struct host *h = *state;
+
+	make_chain(h, 140);
+	walk(h);
+	walked_chain(h, 0, 140, STACK_END_ROOT);
+	assert_in_range(h->memory.n_reads, 10, 11);
+}
+
+/* Whichever read fails: what was walked is kept and right, and nothing is invented. */
+static void a_fault_at_every_read(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+	size_t n_reads, n_cut = 0;
+
+	make_chain(h, 100);
+	walk_from(h, &regs);
+	n_reads = h->memory.n_reads;
+	for (size_t at = 0; at <= n_reads; at++) {
+		size_t n;
+
+		h->memory.fault_at = at;
+		walk_from(h, &regs);
+		n = h->walk.n - 1;
+		/* A window that cannot be read whole is read in part, then word by word. */
+		walked_chain(h, 0, n, n == 100 ? STACK_END_ROOT : STACK_END_UNREADABLE);
+		n_cut += n < 100;
+	}
+	assert_in_range(n_cut, 0, n_reads);
+	/* From some address on there is nothing. */
+	h->memory.fault_at = SIZE_MAX;
+	for (size_t words = 0; words <= 9 * 100 + 9; words++) {
+		size_t n = words / 9;
+
+		h->n_stack_bytes = 8 * words;
+		walk_from(h, &regs);
+		walked_chain(h, 0, n > 100 ? 100 : n,
+			     n > 100 ? STACK_END_ROOT : STACK_END_UNREADABLE);
+	}
+}
+
+/* The window that reaches into a page that is not there ends before it. */
+static void a_stack_at_the_end_of_its_pages(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	h->n_stack_bytes = 2 * USER_PAGE;
+	host__rule(h, 0, CFA(RSP, 16, 1));
+	host__rule(h, 1, CFA(RSP, 16, 1));
+	for (size_t i = 0; i < 2 * USER_PAGE / 8; i++)
+		h->stack[i] = i % 2 ? ret_addr(1) : UNTOUCHED;
+	for (size_t n = 1; n <= 40; n++) {
+		regs.sp = regs.r[RSP] = STACK + 2 * USER_PAGE - 16 * n;
+		walk_from(h, &regs);
+		assert_int_equal(h->walk.end, STACK_END_UNREADABLE);
+		assert_int_equal(h->walk.n, 1 + n);
+		/* One that fails, the rest of the page, then those after the end. */
+		assert_in_range(h->memory.n_reads, 2, 6);
+	}
+}
+
+/* The stack pointer may be anything while code runs that does not need it. */
+static void a_stack_pointer_that_is_not_aligned(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+	uint64_t ret = ret_addr(1);
+
+	host__rule(h, 0, CFA(RSP, 24, 1));
+	host__rule(h, 1, ROOT);
+	for (unsigned off = 1; off < 8; off++) {
+		memset(h->stack, 0, 64);
+		memcpy((char *)h->stack + 16 + off, &ret, 8);
+		regs.sp = regs.r[RSP] = STACK + off;
+		walk_from(h, &regs);
+		walked(h, STACK_END_ROOT, ret_addr(1));
+		assert_int_equal(h->walk.regs.sp, STACK + off + 24);
+	}
+}
+
+static void stack_pointers_to_nowhere(void **state)
+{
+	static const uint64_t sps[] = {0,
+				       8,
+				       STACK - 4096,
+				       STACK + sizeof(uint64_t) * STACK_WORDS,
+				       ARCH_USER_END,
+				       0xffffffff81000000,
+				       UINT64_MAX - 7,
+				       UINT64_MAX};
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 64, 1));
+	for (size_t i = 0; i < sizeof(sps) / sizeof(sps[0]); i++) {
+		regs.sp = regs.r[RSP] = sps[i];
+		walk_from(h, &regs);
+		assert_int_equal(h->walk.n, 1);
+		assert_true(h->walk.end == STACK_END_UNREADABLE ||
+			    h->walk.end == STACK_END_BAD_CFA);
+	}
+}
+
+/* ---- limits ---------------------------------------------------------------------------------- */
+
+/* The limit counts the interrupted instruction; a stack of exactly that depth is whole. */
+static void the_depth_limit(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	for (uint32_t before = 0; before <= KERNEL_FRAMES_MAX; before += KERNEL_FRAMES_MAX) {
+		make_chain(h, USER_FRAMES_MAX - 1);
+		host__walk_after(h, &regs, before);
+		walked_chain(h, before, USER_FRAMES_MAX - 1, STACK_END_ROOT);
+		make_chain(h, USER_FRAMES_MAX);
+		host__walk_after(h, &regs, before);
+		walked_chain(h, before, USER_FRAMES_MAX - 1, STACK_END_DEPTH);
+		make_chain(h, USER_FRAMES_MAX + 500);
+		host__walk_after(h, &regs, before);
+		walked_chain(h, before, USER_FRAMES_MAX - 1, STACK_END_DEPTH);
+	}
+}
+
+/* ---- anything -------------------------------------------------------------------------------- */
+
+static uint64_t any_word(void)
+{
+	switch (rand() % 5) {
+	case 0:
+		return 0;
+	case 1:
+		return ret_addr((unsigned)rand() % FUNCTIONS);
+	case 2:
+		return stack_addr((size_t)rand() % 600);
+	case 3:
+		return CODE + (uint64_t)rand() % (FUNCTIONS * FUNCTION_BYTES);
+	default:
+		return (uint64_t)rand() << 33 ^ (uint64_t)rand();
+	}
+}
+
+/* Whatever memory, registers and tables hold: the walk ends, says why, and stays within its list. */
+static void any_memory(void **state)
+{
+	struct host *h = *state;
+
+	srand(5);
+	h->use_cache = true;
+	for (int round = 0; round < 5000; round++) {
+		struct unwind_regs regs = {.ip = CODE +
+						 (uint64_t)rand() % (FUNCTIONS * FUNCTION_BYTES),
+					   .valid = 0xffff,
+					   .exact = 1};
+
+		h->walk.generation = 7 + (uint32_t)round % 3;
+		for (size_t i = 0; i < 600; i++)
+			h->stack[i] = any_word();
+		for (unsigned k = 0; k < FUNCTIONS; k++) {
+			struct unwind_rule rule;
+
+			for (size_t i = 0; i < sizeof(rule); i++)
+				((uint8_t *)&rule)[i] = (uint8_t)rand();
+			rule.cfa %= UNWIND_CFA_MAX + 1;
+			if (rand() % 2) {
+				rule.cfa_reg = rand() % 2 ? RSP : RBP;
+				rule.cfa_off = rand() % 200;
+				rule.ra = (uint8_t)(rand() % 4);
+			}
+			host__rule(h, k, rule);
+		}
+		for (unsigned i = 0; i < 16; i++)
+			regs.r[i] = any_word();
+		regs.sp = regs.r[RSP] = rand() % 8 ? stack_addr((size_t)rand() % 64) : any_word();
+		walk_from(h, &regs);
+		assert_in_range(h->walk.n, 1, USER_FRAMES_MAX);
+		assert_int_equal(h->frames[h->walk.n], UNTOUCHED);
+		assert_in_range(h->walk.end, STACK_END_ROOT, STACK_END_UNKNOWN);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    in_host(the_outermost_function),
+	    in_host(code_that_nothing_is_known_about),
+	    in_host(cfa_from_the_stack_pointer),
+	    in_host(cfa_from_another_register),
+	    in_host(cfa_from_a_register_that_is_not_known),
+	    in_host(cfa_from_memory),
+	    in_host(cfa_from_indexed_memory),
+	    in_host(cfa_in_a_plt),
+	    in_host(by_the_frame_pointer),
+	    in_host(return_address_in_another_slot),
+	    in_host(no_return_address),
+	    in_host(return_address_of_zero),
+	    in_host(return_address_in_a_register),
+	    in_host(return_addresses_that_are_none),
+	    in_host(a_call_at_the_end_of_a_function),
+	    in_host(frames_that_do_not_lie_outwards),
+	    in_host(another_stack),
+	    in_host(too_many_stacks),
+	    in_host(saved_registers),
+	    in_host(a_saved_register_out_of_memory),
+	    in_host(a_signal_handler),
+	    in_host(signals_without_end),
+	    in_host(guessed_by_the_frame_pointer),
+	    cmocka_unit_test(what_a_call_looks_like),
+	    in_host(a_guess_falls_back_to_the_frame_pointer),
+	    in_host(reads_are_few),
+	    in_host(a_fault_at_every_read),
+	    in_host(a_stack_at_the_end_of_its_pages),
+	    in_host(a_stack_pointer_that_is_not_aligned),
+	    in_host(stack_pointers_to_nowhere),
+	    in_host(the_depth_limit),
+	    in_host(any_memory),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
