@@ -178,7 +178,7 @@ static void print_words(FILE *f)
 	fprintf(f, "\n");
 }
 
-/* "rule START END", where addresses are the process's, and the rule's bytes in order. */
+/* "rule PC" and the members of the rule in order; "code START END" and its kind where there is no table. */
 static void print_rule(FILE *f, const struct space *space, uint64_t pc)
 {
 	const struct area *a = space__find(space, pc);
@@ -221,12 +221,17 @@ int ours_record(const struct spaces *spaces, const struct space *space, const st
 	fprintf(f, "\nall_regs %u\n", walk.all_regs);
 	walk_user(&(struct walk_context){.walk = &walk, .frames = frames});
 	pages.recording = false;
-	for (uint32_t i = 0; i < expected->n; i++)
-		print_rule(f, space, expected->pcs[i] - !expected->exact[i]);
+	for (uint32_t i = 0; i < expected->n; i++) {
+		if (i > 0)
+			print_rule(f, space, expected->pcs[i] - 1);
+		if (expected->exact[i])
+			print_rule(f, space, expected->pcs[i]);
+	}
 	print_words(f);
+	/* What our walk names by the address after its first byte. */
 	for (uint32_t i = 0; i < expected->n; i++)
 		fprintf(f, "frame %" PRIx64 "%s\n", expected->pcs[i],
-			i && expected->exact[i] ? " exact" : "");
+			frames[i] == expected->pcs[i] + 1 ? " interrupted" : "");
 	fprintf(f, "end %s\n", expected->root ? "root" : "other");
 	return fclose(f) ? -errno : 0;
 }

@@ -2,12 +2,13 @@
 /*
  * Holds cprofd's walks of real programs against libdwfl's.
  *
- *	truth [-n STOPS] [-s SEED] [-r FILE] -c COMM NAME COMMAND [ARGUMENT...]
+ *	truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH] [-w WORD]] -c COMM NAME COMMAND [ARGUMENT...]
  *
  * runs COMMAND and stops the threads of those of its descendants that are called COMM, at random
  * moments and then after random numbers of single instructions, so that prologues, epilogues and PLT
  * stubs are hit as often as they are run through. Both unwinders see the same registers, the same
- * memory and the same files. -r leaves the first stop that is equal and deep in FILE, for tests/bpf.
+ * memory and the same files. -r leaves a stop of which both give the same in FILE, for tests/bpf: the
+ * first with at least DEPTH frames in one of which, or in whose rule, WORD occurs.
  *
  *	truth -g PID
  *
@@ -36,7 +37,7 @@
 
 struct options {
 	unsigned n_stops, seed, min_depth;
-	const char *record, *comm, *name;
+	const char *record, *word, *comm, *name;
 	pid_t gdb;
 };
 
@@ -90,10 +91,26 @@ static void record(struct run *r, const struct stop *stop, const struct walk *th
 	char recipe[512];
 
 	snprintf(recipe, sizeof(recipe),
-		 "tests/truth/truth -r: %s (%s), %u frames as libdwfl gives them", r->options->name,
-		 r->options->comm, theirs->n);
+		 "Recorded by truth -r -d %u -w '%s' -c %s from %s; the frames are libdwfl's.",
+		 r->options->min_depth, r->options->word ? r->options->word : "",
+		 r->options->comm, r->options->name);
 	r->recorded =
 	    ours_record(r->spaces, &r->space, stop, theirs, r->options->record, recipe) == 0;
+}
+
+/* Whether WORD occurs in the names of the files of the frames, or in their rules. */
+static bool has_word(const struct run *r, const struct walk *w, const char *word)
+{
+	char rule[128];
+
+	for (uint32_t i = 0; i < w->n; i++) {
+		const struct area *a = space__find(&r->space, w->pcs[i] - (i > 0));
+
+		ours_rule_text(r->spaces, &r->space, w->pcs[i] - (i > 0), rule, sizeof(rule));
+		if ((a && strstr(a->name, word)) || strstr(rule, word))
+			return true;
+	}
+	return false;
 }
 
 static bool look(struct run *r, struct tracee *t, pid_t pid)
@@ -110,7 +127,7 @@ static bool look(struct run *r, struct tracee *t, pid_t pid)
 				     r->dwfl);
 	r->n_done++;
 	if (equal && r->options->record && !r->recorded && theirs.n >= r->options->min_depth &&
-	    theirs.root)
+	    theirs.root && (!r->options->word || has_word(r, &theirs, r->options->word)))
 		record(r, &stop, &theirs);
 	return true;
 }
@@ -200,9 +217,9 @@ static int answer(pid_t pid)
 
 static int usage(void)
 {
-	fprintf(stderr,
-		"usage: truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH]] -c COMM NAME COMMAND...\n"
-		"       truth -g PID\n");
+	fprintf(stderr, "usage: truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH] [-w WORD]] -c COMM "
+			"NAME COMMAND...\n"
+			"       truth -g PID\n");
 	return 2;
 }
 
@@ -211,7 +228,7 @@ int main(int argc, char **argv)
 	struct options o = {.n_stops = 1000, .seed = (unsigned)time(NULL), .min_depth = DEEP};
 	int c;
 
-	while ((c = getopt(argc, argv, "+n:s:r:d:c:g:")) != -1) {
+	while ((c = getopt(argc, argv, "+n:s:r:d:w:c:g:")) != -1) {
 		switch (c) {
 		case 'n':
 			o.n_stops = (unsigned)atoi(optarg);
@@ -224,6 +241,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			o.min_depth = (unsigned)atoi(optarg);
+			break;
+		case 'w':
+			o.word = optarg;
 			break;
 		case 'c':
 			o.comm = optarg;
