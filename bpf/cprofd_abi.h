@@ -192,7 +192,7 @@ enum unwind_cfa {
 /* unwind_rule.flags */
 #define UNWIND_FLAG_GUESSED 1	   /* not from unwind information: the caller must follow a call */
 #define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
-#define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from r[cfa_reg], not from the CFA */
+#define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from a register, not from the CFA */
 #define UNWIND_FLAG_JIT 16  /* code that is in no file; only the walker itself makes such a rule */
 #define UNWIND_FLAG_PUSHES 32 /* the CFA grows by 8 at each step, see unwind_rule_at() */
 #define UNWIND_FLAG_POPS 64   /* likewise it shrinks */
@@ -200,8 +200,8 @@ enum unwind_cfa {
 
 /*
  * The registers that `saved` tells about. saved[i] = 0: unchanged; UNWIND_SAVED_LOST: not known any
- * more; else at CFA - 8 * saved[i], or with UNWIND_FLAG_SAVED_AT_REG at r[cfa_reg] - 8 * (saved[i]
- * - 1).
+ * more; else at CFA - 8 * saved[i], or with UNWIND_FLAG_SAVED_AT_REG at r[b] - 8 * (saved[i] - 1),
+ * where b is cfa_reg, but cfa_off2 with UNWIND_CFA_REG.
  */
 #define UNWIND_N_SAVED 6
 #define UNWIND_SAVED_LOST 255

@@ -177,8 +177,12 @@ static __always_inline void walk_restore(struct unwind_walk *w, const struct unw
 	abi_u64 base = cfa;
 	abi_u32 valid = r->valid & ARCH_KEPT_MASK, unsure = r->valid | r->unsure;
 
-	if (rule->flags & UNWIND_FLAG_SAVED_AT_REG)
-		base = r->r[rule->cfa_reg & (UNWIND_REGS_MAX - 1)] + 8;
+	if (rule->flags & UNWIND_FLAG_SAVED_AT_REG) {
+		abi_u32 at = rule->cfa == UNWIND_CFA_REG ? (abi_u32)rule->cfa_off2 : rule->cfa_reg;
+
+		/* Read as from no memory where it is not known. */
+		base = r->valid >> (at & 31) & 1 ? r->r[at & (UNWIND_REGS_MAX - 1)] + 8 : 0;
+	}
 	for (int i = 0; i < UNWIND_N_SAVED; i++) {
 		abi_u32 slot = rule->saved[i], n = numbers[i];
 

@@ -124,37 +124,66 @@ static bool set_ra(struct unwind_rule *rule, const struct cfi_state *state,
 	return true;
 }
 
-/* True where the saved registers are found by the register that the CFA is read through: functions
- * that align their stack (GCC's DRAP) know nothing else about them. */
-static bool saved_at_reg(const struct cfi_state *state)
+/*
+ * The register that saved registers are found by, where that is not the one the CFA comes from by mere
+ * addition; CFI_REG_NONE = none. Functions that align their stack (GCC's DRAP) have all by the frame
+ * pointer, and the CFA in a word below it or, in their prologue and epilogue, by a register of its own.
+ */
+static uint8_t saved_at(const struct cfi_state *state, const struct cfi_abi *abi)
 {
-	if (state->cfa.kind != CFI_VALUE_DEREF)
-		return false;
+	bool is_reg = state->cfa.kind == CFI_VALUE_REG;
+
+	if (!is_reg && state->cfa.kind != CFI_VALUE_DEREF)
+		return CFI_REG_NONE;
 	for (unsigned i = 0; i < UNWIND_N_SAVED; i++) {
 		const struct cfi_reg *reg = &state->regs[i];
 		uint8_t words;
 
-		if (reg->kind == CFI_REG_AT && reg->reg == state->cfa.reg &&
+		if (reg->kind == CFI_REG_AT && (reg->reg == state->cfa.reg) != is_reg &&
+		    reg->reg < abi->n_regs &&
 		    words_down(reg->off, 0, UNWIND_SAVED_SLOT_MAX - 1, &words))
-			return true;
+			return reg->reg;
 	}
-	return false;
+	return CFI_REG_NONE;
 }
 
-static uint8_t saved(const struct cfi_reg *reg, const struct cfi_value *cfa, bool at_reg)
+static uint8_t saved(const struct cfi_reg *reg, const struct cfi_value *cfa, uint8_t at)
 {
 	uint8_t words;
 	int64_t off;
 
 	if (reg->kind == CFI_REG_SAME)
 		return 0;
-	if (!at_reg && offset_from_cfa(reg, cfa, &off) &&
+	if (at == CFI_REG_NONE && offset_from_cfa(reg, cfa, &off) &&
 	    words_down(off, 1, UNWIND_SAVED_SLOT_MAX, &words))
 		return words;
-	if (at_reg && reg->kind == CFI_REG_AT && reg->reg == cfa->reg &&
+	if (at != CFI_REG_NONE && reg->kind == CFI_REG_AT && reg->reg == at &&
 	    words_down(reg->off, 0, UNWIND_SAVED_SLOT_MAX - 1, &words))
 		return (uint8_t)(words + 1);
 	return UNWIND_SAVED_LOST;
+}
+
+static void set_saved(struct unwind_rule *rule, const struct cfi_state *state,
+		      const struct cfi_abi *abi)
+{
+	uint8_t at = saved_at(state, abi);
+	bool is_reg = state->cfa.kind == CFI_VALUE_REG;
+
+	for (unsigned i = 0; i < UNWIND_N_SAVED; i++)
+		rule->saved[i] = saved(&state->regs[i], &state->cfa, at);
+	if (at == CFI_REG_NONE)
+		return;
+	/* The return instruction of such a function: GCC does not say that all are back by then, the
+	 * register that they would be found by among them. */
+	if (is_reg && state->cfa.reg == abi->sp) {
+		for (unsigned i = 0; i < UNWIND_N_SAVED; i++)
+			if (state->regs[i].kind == CFI_REG_AT && state->regs[i].reg == at)
+				rule->saved[i] = 0;
+		return;
+	}
+	rule->flags |= UNWIND_FLAG_SAVED_AT_REG;
+	if (is_reg)
+		rule->cfa_off2 = at;
 }
 
 struct unwind_rule cfi_state__rule(const struct cfi_state *state, const struct cfi_abi *abi,
@@ -164,7 +193,6 @@ struct unwind_rule cfi_state__rule(const struct cfi_state *state, const struct c
 	static const struct unwind_rule root = {.cfa = UNWIND_CFA_ROOT};
 	static const struct unwind_rule signal = {.cfa = UNWIND_CFA_SIGNAL};
 	struct unwind_rule rule = {0};
-	bool at_reg = saved_at_reg(state);
 
 	if (state->regs[abi->ra_slot].kind == CFI_REG_UNDEFINED)
 		return root;
@@ -175,10 +203,7 @@ struct unwind_rule cfi_state__rule(const struct cfi_state *state, const struct c
 		return is_signal ? signal : none;
 	if (!set_cfa(&rule, &state->cfa, abi) || state->regs[CFI_SLOT_SP].kind != CFI_REG_SAME)
 		return none;
-	for (unsigned i = 0; i < UNWIND_N_SAVED; i++)
-		rule.saved[i] = saved(&state->regs[i], &state->cfa, at_reg);
-	if (at_reg)
-		rule.flags |= UNWIND_FLAG_SAVED_AT_REG;
+	set_saved(&rule, state, abi);
 	if (is_signal)
 		rule.flags |= UNWIND_FLAG_EXACT;
 	return rule;

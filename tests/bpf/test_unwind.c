@@ -104,7 +104,26 @@ static void cfa_from_memory(void **state)
 	walked(h, STACK_END_ROOT, ret_addr(1));
 	assert_int_equal(h->walk.regs.r[RBP], 0x88);
 	assert_int_equal(h->walk.regs.r[RBX], 0x66);
+	/* In their prologue the CFA is r10, and rbx counts from rbp all the same. */
+	host__rule(h, 0,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_REG,
+					.cfa_reg = R10,
+					.cfa_off2 = RBP,
+					.ra = 1,
+					.flags = UNWIND_FLAG_SAVED_AT_REG,
+					.saved = {[SAVED_RBP] = 1, [SAVED_RBX] = 3}});
+	regs.r[R10] = stack_addr(22);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.r[RBP], 0x88);
+	assert_int_equal(h->walk.regs.r[RBX], 0x66);
+	regs.valid &= ~(1u << RBP);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.valid & (1u << RBP | 1u << RBX), 0);
+	regs.valid |= 1u << RBP;
 	/* What is not in memory. */
+	host__rule(h, 0, (struct unwind_rule){.cfa = UNWIND_CFA_DEREF, .cfa_reg = RBP, .ra = 1});
 	regs.r[RBP] = 0x1000;
 	walk_from(h, &regs);
 	walked_nowhere(h, STACK_END_UNREADABLE);

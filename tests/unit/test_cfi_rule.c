@@ -81,7 +81,7 @@ static void saved_registers(void **state)
 	/* rsp - 16, of which the CFA is rsp + 8. */
 	s.regs[RBX] = (struct cfi_reg){.kind = CFI_REG_AT, .reg = 7, .off = -16};
 	assert_int_equal(x86_rule(&s).saved[RBX], 3);
-	s.regs[RBX].reg = 6;
+	s.regs[RBX] = (struct cfi_reg){.kind = CFI_REG_AT, .reg = 6, .off = -12};
 	assert_int_equal(x86_rule(&s).saved[RBX], LOST);
 }
 
@@ -103,6 +103,23 @@ static void realigned_stacks(void **state)
 		    .cfa_off2 = 8, .ra = 1, .saved = {0, 0, 2});
 	s.cfa.off2 = 40000;
 	assert_rule(x86_rule(&s), .cfa = UNWIND_CFA_NONE);
+}
+
+/* Its first and last instructions have the CFA in a register of its own, and the very last by rsp. */
+static void prologues_of_realigned_stacks(void **state)
+{
+	struct cfi_state s = x86_entry();
+
+	s.cfa = (struct cfi_value){.kind = CFI_VALUE_REG, .reg = 10};
+	s.regs[RBP] = (struct cfi_reg){.kind = CFI_REG_AT, .reg = 6};
+	assert_rule(x86_rule(&s), .cfa = UNWIND_CFA_REG, .cfa_reg = 10, .cfa_off2 = 6, .ra = 1,
+		    .flags = UNWIND_FLAG_SAVED_AT_REG, .saved = {0, 1});
+	s.regs[RBX] = (struct cfi_reg){.kind = CFI_REG_AT, .reg = 6, .off = -40};
+	assert_rule(x86_rule(&s), .cfa = UNWIND_CFA_REG, .cfa_reg = 10, .cfa_off2 = 6, .ra = 1,
+		    .flags = UNWIND_FLAG_SAVED_AT_REG, .saved = {6, 1});
+	/* All are back at the return instruction. */
+	s.cfa = (struct cfi_value){.kind = CFI_VALUE_REG, .reg = 7, .off = 8};
+	assert_rule(x86_rule(&s), .cfa = UNWIND_CFA_REG, .cfa_reg = 7, .cfa_off = 8, .ra = 1);
 }
 
 static void other_cfas(void **state)
@@ -174,9 +191,13 @@ static void signal_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(machines),	       cmocka_unit_test(at_entry),
-	    cmocka_unit_test(saved_registers), cmocka_unit_test(realigned_stacks),
-	    cmocka_unit_test(other_cfas),      cmocka_unit_test(return_addresses),
+	    cmocka_unit_test(machines),
+	    cmocka_unit_test(at_entry),
+	    cmocka_unit_test(saved_registers),
+	    cmocka_unit_test(realigned_stacks),
+	    cmocka_unit_test(prologues_of_realigned_stacks),
+	    cmocka_unit_test(other_cfas),
+	    cmocka_unit_test(return_addresses),
 	    cmocka_unit_test(signal_frames),
 	};
 
