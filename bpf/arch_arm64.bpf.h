@@ -23,6 +23,9 @@ typedef struct user_pt_regs arch_regs;
 /* Addresses from here on are not user space (52 bits at most). */
 #define ARCH_USER_END (1ULL << 52)
 
+/* Whether a call leaves the return address on the stack. */
+#define ARCH_CALL_PUSHES 0
+
 /* By DWARF numbers (AArch64 DWARF 4.1). */
 #define ARCH_FP 29
 #define ARCH_SP 31

@@ -23,6 +23,9 @@ typedef struct pt_regs arch_regs;
 /* Addresses from here on are not user space (47 bits; 57 with la57 only for who asks for it). */
 #define ARCH_USER_END (1ULL << 56)
 
+/* Whether a call leaves the return address on the stack. */
+#define ARCH_CALL_PUSHES 1
+
 /* By DWARF numbers (psABI table 3.36). */
 #define ARCH_FP 6
 #define ARCH_SP 7

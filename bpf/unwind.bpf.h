@@ -299,7 +299,10 @@ static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct u
 	walk_restore(w, rule, cfa);
 	r->ip = ip;
 	r->sp = r->r[ARCH_SP] = cfa;
-	r->exact = rule->flags & UNWIND_FLAG_EXACT ? 1 : 0;
+	/* Code that holds its return address in a register may be on its way to a landing pad
+	 * (libgcc's eh_return): that is no return address. */
+	r->exact = rule->flags & UNWIND_FLAG_EXACT ||
+		   (ARCH_CALL_PUSHES && rule->ra >= UNWIND_RA_REG && !follows_call(ip));
 	return STACK_END_NOT;
 }
 

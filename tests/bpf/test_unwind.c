@@ -269,6 +269,20 @@ static void return_address_in_a_register(void **state)
 	assert_int_equal(h->walk.regs.sp, STACK);
 }
 
+/* libgcc goes to a landing pad by such a rule: its rule begins at the pad, not at the byte before. */
+static void a_landing_pad_in_a_register(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	host__rule(h, 0, CFA(RSP, 0, UNWIND_RA_REG + RCX));
+	host__rule(h, 1, ROOT);
+	regs.r[RCX] = CODE + FUNCTION_BYTES;
+	walk_from(h, &regs);
+	/* The same way as an interrupted instruction is named. */
+	walked(h, STACK_END_ROOT, CODE + FUNCTION_BYTES + 1);
+}
+
 static void return_addresses_that_are_none(void **state)
 {
 	static const uint64_t none[] = {
@@ -764,6 +778,7 @@ int main(void)
 	    in_host(no_return_address),
 	    in_host(return_address_of_zero),
 	    in_host(return_address_in_a_register),
+	    in_host(a_landing_pad_in_a_register),
 	    in_host(return_addresses_that_are_none),
 	    in_host(a_call_at_the_end_of_a_function),
 	    in_host(frames_that_do_not_lie_outwards),
