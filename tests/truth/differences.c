@@ -207,10 +207,11 @@ bool differences__compare(struct differences *d, const struct spaces *spaces,
 	if (at)
 		ours_rule_text(spaces, space, ours->pcs[at - 1] - (at > 1), rule, sizeof(rule));
 	short_rule(rule);
-	snprintf(text, sizeof(text), "%s%s | %s | %s%s",
+	snprintf(text, sizeof(text), "%s%s | %s | %s%s%s",
 		 fresh_one_agrees(stop, ours) ? "(a fresh libdwfl agrees with us) " : "", kind,
 		 a ? a->name : "?", rule,
-		 at && libdwfl__has_cfi(dwfl, ours->pcs[at - 1] - (at > 1)) ? "" : " | no CFI");
+		 at && libdwfl__has_cfi(dwfl, ours->pcs[at - 1] - (at > 1)) ? "" : " | no CFI",
+		 ours->root ? " | rooted" : "");
 	c = find_class(d, text);
 	if (c->n++ == 0)
 		write_example(c, spaces, space, stop, ours, theirs, at);

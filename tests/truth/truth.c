@@ -92,8 +92,8 @@ static void record(struct run *r, const struct stop *stop, const struct walk *th
 
 	snprintf(recipe, sizeof(recipe),
 		 "Recorded by truth -r -d %u -w '%s' -c %s from %s; the frames are libdwfl's.",
-		 r->options->min_depth, r->options->word ? r->options->word : "",
-		 r->options->comm, r->options->name);
+		 r->options->min_depth, r->options->word ? r->options->word : "", r->options->comm,
+		 r->options->name);
 	r->recorded =
 	    ours_record(r->spaces, &r->space, stop, theirs, r->options->record, recipe) == 0;
 }
