@@ -125,9 +125,10 @@ static bool set_ra(struct unwind_rule *rule, const struct cfi_state *state,
 }
 
 /*
- * The register that saved registers are found by, where that is not the one the CFA comes from by mere
- * addition; CFI_REG_NONE = none. Functions that align their stack (GCC's DRAP) have all by the frame
- * pointer, and the CFA in a word below it or, in their prologue and epilogue, by a register of its own.
+ * The register that saved registers are found by, where that is not the one the CFA comes from by
+ * mere addition; CFI_REG_NONE = none. Functions that align their stack (GCC's DRAP) have all by
+ * the frame pointer, and the CFA in a word below it or, in their prologue and epilogue, by a
+ * register of its own.
  */
 static uint8_t saved_at(const struct cfi_state *state, const struct cfi_abi *abi)
 {
@@ -173,8 +174,8 @@ static void set_saved(struct unwind_rule *rule, const struct cfi_state *state,
 		rule->saved[i] = saved(&state->regs[i], &state->cfa, at);
 	if (at == CFI_REG_NONE)
 		return;
-	/* The return instruction of such a function: GCC does not say that all are back by then, the
-	 * register that they would be found by among them. */
+	/* The return instruction of such a function: GCC does not say that all are back by then,
+	 * the register that they would be found by among them. */
 	if (is_reg && state->cfa.reg == abi->sp) {
 		for (unsigned i = 0; i < UNWIND_N_SAVED; i++)
 			if (state->regs[i].kind == CFI_REG_AT && state->regs[i].reg == at)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Walks stacks of real programs, recorded in tests/bpf/recorded/ by tests/truth/truth -r: the frames
- * must be those that libdwfl gave then.
+ * Walks stacks of real programs, recorded in tests/bpf/recorded/ by tests/truth/truth -r: the
+ * frames must be those that libdwfl gave then.
  *
- * A recording holds the registers; for each address that the walk asks about, the rule that the table
- * of its file had there ("rule PC" and the members of struct unwind_rule), or the kind of code ("code
- * START END KIND"); the words of memory that it reads; and the frames. Everything is in hexadecimal but
- * the rules.
+ * A recording holds the registers; for each address that the walk asks about, the rule that the
+ * table of its file had there ("rule PC" and the members of struct unwind_rule), or the kind of
+ * code ("code START END KIND"); the words of memory that it reads; and the frames. Everything is
+ * in hexadecimal but the rules.
  */
 #include "unwind_host.h"
 

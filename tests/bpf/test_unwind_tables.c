@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the walk finds the rule for an address: bpf/unwind_tables.bpf.h, and the rule cache in front of
- * it.
+ * How the walk finds the rule for an address: bpf/unwind_tables.bpf.h, and the rule cache in
+ * front of it.
  */
 #include "unwind_host.h"
 

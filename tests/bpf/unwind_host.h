@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a walk works on, made by hand: a process with one stack and one piece of code, and the unwind
- * memory as the collector would have written it.
+ * What a walk works on, made by hand: a process with one stack and one piece of code, and the
+ * unwind memory as the collector would have written it.
  *
- * The code is one file of FUNCTIONS functions of 256 bytes, mapped at CODE. Function K has one rule,
- * host__rule(), and is called by an instruction that ends at ret_addr(K - the function returned to).
+ * The code is one file of FUNCTIONS functions of 256 bytes, mapped at CODE. Function K has one
+ * rule, host__rule(), and is called by an instruction that ends at ret_addr(K - the function
+ * returned to).
  */
 #ifndef TESTS_UNWIND_HOST_H
 #define TESTS_UNWIND_HOST_H
@@ -73,8 +74,8 @@ static inline uint64_t stack_addr(size_t word)
 	return STACK + 8 * word;
 }
 
-/* Lays out a table at LINE: rows at OFFS, ascending from 0, that hold rules of the same number. Returns
- * the line after it. */
+/* Lays out a table at LINE: rows at OFFS, ascending from 0, that hold rules of the same number.
+ * Returns the line after it. */
 static inline uint32_t host__table(struct host *h, uint32_t line, const uint64_t *offs,
 				   const struct unwind_rule *rules, uint32_t n, uint64_t start,
 				   uint64_t end, uint32_t shift)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's helpers as the unwinder sees them, over memory that the test gives and with faults on
- * demand. Swapped in by bpf/helpers.bpf.h where the unwinder is compiled natively.
+ * The kernel's helpers as the unwinder sees them, over memory that the test gives and with faults
+ * on demand. Swapped in by bpf/helpers.bpf.h where the unwinder is compiled natively.
  */
 #ifndef TESTS_UNWIND_NATIVE_H
 #define TESTS_UNWIND_NATIVE_H

@@ -20,10 +20,10 @@ bool differences__compare(struct differences *d, const struct spaces *spaces,
 			  const struct walk *ours, const struct walk *theirs, struct libdwfl *dwfl);
 
 /*
- * Prints for PROGRAM, tab-separated: one line "total PROGRAM stops equal explained unexplained roots
- * frames", where the last two are of our walks, and
- * for each class "class PROGRAM count verdict text", then an example and, where it is known, why; for
- * walks of ours without a root "end PROGRAM count reason".
+ * Prints for PROGRAM, tab-separated: one line "total PROGRAM stops equal explained unexplained
+ * roots frames", where the last two are of our walks, and for each class "class PROGRAM count
+ * verdict text", then an example and, where it is known, why; for walks of ours without a root
+ * "end PROGRAM count reason".
  */
 void differences__print(const struct differences *d, const char *program);
 

@@ -6,8 +6,8 @@
 struct known {
 	const char *pattern; /* of fnmatch(3), for the text of the class */
 	/*
-	 * "theirs": the other unwinder is wrong or gives up. "neither": no unwinder can know. "open": we
-	 * are weaker; that counts as unexplained.
+	 * "theirs": the other unwinder is wrong or gives up. "neither": no unwinder can know.
+	 * "open": we are weaker; that counts as unexplained.
 	 */
 	const char *verdict;
 	const char *why;

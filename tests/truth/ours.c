@@ -178,7 +178,8 @@ static void print_words(FILE *f)
 	fprintf(f, "\n");
 }
 
-/* "rule PC" and the members of the rule in order; "code START END" and its kind where there is no table. */
+/* "rule PC" and the members of the rule in order; "code START END" and its kind where there is no
+ * table. */
 static void print_rule(FILE *f, const struct space *space, uint64_t pc)
 {
 	const struct area *a = space__find(space, pc);

@@ -32,7 +32,8 @@ struct spaces;
 int spaces__new(struct spaces **ret);
 const struct unwind_line *spaces__lines(const struct spaces *s, uint32_t *ret_n);
 
-/* Brings SPACE, which the caller has zeroed first, up to date with what PID has mapped. 0 or -errno. */
+/* Brings SPACE, which the caller has zeroed first, up to date with what PID has mapped. 0 or
+ * -errno. */
 int spaces__update(struct spaces *s, pid_t pid, struct space *space);
 
 /* The mapping that holds ADDR, or NULL. */

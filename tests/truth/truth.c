@@ -5,15 +5,15 @@
  *	truth [-n STOPS] [-s SEED] [-r FILE [-d DEPTH] [-w WORD]] -c COMM NAME COMMAND [ARGUMENT...]
  *
  * runs COMMAND and stops the threads of those of its descendants that are called COMM, at random
- * moments and then after random numbers of single instructions, so that prologues, epilogues and PLT
- * stubs are hit as often as they are run through. Both unwinders see the same registers, the same
- * memory and the same files. -r leaves a stop of which both give the same in FILE, for tests/bpf: the
- * first with at least DEPTH frames in one of which, or in whose rule, WORD occurs.
+ * moments and then after random numbers of single instructions, so that prologues, epilogues and
+ * PLT stubs are hit as often as they are run through. Both unwinders see the same registers, the
+ * same memory and the same files. -r leaves a stop of which both give the same in FILE, for
+ * tests/bpf: the first with at least DEPTH frames in one of which, or in whose rule, WORD occurs.
  *
  *	truth -g PID
  *
- * walks threads that somebody else has stopped: reads lines "ip rax rdx rcx rbx rsi rdi rbp rsp r8 ..
- * r15" in hexadecimal and answers each with the frames, leaf first, and how the walk ended.
+ * walks threads that somebody else has stopped: reads lines "ip rax rdx rcx rbx rsi rdi rbp rsp
+ * r8 .. r15" in hexadecimal and answers each with the frames, leaf first, and how the walk ended.
  */
 #include <inttypes.h>
 #include <signal.h>

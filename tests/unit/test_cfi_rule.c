@@ -105,7 +105,8 @@ static void realigned_stacks(void **state)
 	assert_rule(x86_rule(&s), .cfa = UNWIND_CFA_NONE);
 }
 
-/* Its first and last instructions have the CFA in a register of its own, and the very last by rsp. */
+/* Its first and last instructions have the CFA in a register of its own, and the very last by
+ * rsp. */
 static void prologues_of_realigned_stacks(void **state)
 {
 	struct cfi_state s = x86_entry();
