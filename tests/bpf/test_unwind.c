@@ -72,6 +72,22 @@ static void cfa_from_a_register_that_is_not_known(void **state)
 	walked_nowhere(h, STACK_END_NO_INFO);
 }
 
+/* x264's assembler calls helpers that leave the register alone which its CFA hangs on. */
+static void cfa_from_a_register_that_a_derived_callee_keeps(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+
+	regs.r[RCX] = stack_addr(9);
+	host__rule(h, 0, CFA(RSP, 8, 1, .flags = UNWIND_FLAG_GUESSED));
+	host__rule(h, 1, CFA(RCX, 8, 1, .flags = UNWIND_FLAG_GUESSED));
+	host__rule(h, 2, ROOT);
+	h->stack[0] = ret_addr(1);
+	h->stack[9] = ret_addr(2);
+	walk_from(h, &regs);
+	walked(h, STACK_END_ROOT, ret_addr(1), ret_addr(2));
+}
+
 /* GCC's functions that align their stack: the CFA lies at rbp - 8, and rbx is found from there. */
 static void cfa_from_memory(void **state)
 {
@@ -585,6 +601,7 @@ int main(void)
 	    in_host(cfa_from_the_stack_pointer),
 	    in_host(cfa_from_another_register),
 	    in_host(cfa_from_a_register_that_is_not_known),
+	    in_host(cfa_from_a_register_that_a_derived_callee_keeps),
 	    in_host(cfa_from_memory),
 	    in_host(cfa_from_indexed_memory),
 	    in_host(cfa_in_a_plt),
