@@ -258,7 +258,6 @@ static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
 					   const struct unwind_rule *rule, abi_u64 cfa, abi_u64 *ret)
 {
 	abi_u32 reg = rule->ra - UNWIND_RA_REG;
-	bool guessed;
 
 	if (rule->ra == UNWIND_RA_UNDEFINED)
 		return STACK_END_ROOT;
@@ -266,7 +265,8 @@ static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
 		return window_read(&w->window, cfa - 8 * (abi_u64)rule->ra, ret)
 			   ? STACK_END_UNREADABLE
 			   : STACK_END_NOT;
-	if (!reg_known(&w->regs, reg, &guessed))
+	/* Not one that may be right: it would give the same caller for ever. */
+	if (!(w->regs.valid >> (reg & 31) & 1))
 		return STACK_END_NO_INFO;
 	*ret = w->regs.r[reg & (UNWIND_REGS_MAX - 1)];
 	return STACK_END_NOT;
@@ -293,7 +293,8 @@ static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct u
 	if (why)
 		return why;
 	if (ip == 0)
-		return STACK_END_ROOT;
+		return guessed && !(rule->flags & UNWIND_FLAG_GUESSED) ? STACK_END_NO_INFO
+								       : STACK_END_ROOT;
 	if (guessed && !is_plausible(w, ip))
 		return STACK_END_IMPLAUSIBLE;
 	walk_restore(w, rule, cfa);
@@ -302,7 +303,7 @@ static __always_inline abi_u32 walk_by_cfa(struct unwind_walk *w, const struct u
 	/* Code that holds its return address in a register may be on its way to a landing pad
 	 * (libgcc's eh_return): that is no return address. */
 	r->exact = rule->flags & UNWIND_FLAG_EXACT ||
-		   (ARCH_CALL_PUSHES && rule->ra >= UNWIND_RA_REG && !follows_call(ip));
+		   (ARCH_CALL_PUSHES && rule->ra >= UNWIND_RA_REG && !is_plausible(w, ip));
 	return STACK_END_NOT;
 }
 

@@ -108,7 +108,7 @@ static void kinds_of_code(void **state)
 	} cases[] = {
 	    {UNWIND_CODE_UNKNOWN, STACK_END_UNKNOWN},
 	    {UNWIND_CODE_NONE, STACK_END_NO_INFO},
-	    {UNWIND_CODE_FRAME, STACK_END_ROOT}, /* rbp is 0 */
+	    {UNWIND_CODE_FRAME, STACK_END_NO_INFO}, /* rbp is 0 */
 	    {UNWIND_CODE_TABLE, STACK_END_NO_INFO},
 	};
 	struct host *h = *state;
