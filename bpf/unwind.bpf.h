@@ -210,6 +210,16 @@ static __always_inline bool is_plausible(struct unwind_walk *w, abi_u64 ip)
 	return walk_find_code(w, ip - 1, &at);
 }
 
+/* Whether IP is code in no file. Interpreters that are made at run time (HotSpot's) push addresses to
+ * return to that follow no call. */
+static __always_inline bool is_jit(struct unwind_walk *w, abi_u64 ip)
+{
+	struct walk_code at = {0};
+
+	walk_find_code(w, ip - 1, &at);
+	return at.code == UNWIND_CODE_FRAME;
+}
+
 /* Goes to the caller by the frame pointer. */
 static __always_inline abi_u32 walk_by_frame(struct unwind_walk *w, abi_u32 flags)
 {
@@ -229,7 +239,7 @@ static __always_inline abi_u32 walk_by_frame(struct unwind_walk *w, abi_u32 flag
 		return STACK_END_UNREADABLE;
 	if (ip == 0)
 		return STACK_END_ROOT;
-	if (guessed && !is_plausible(w, ip))
+	if (guessed && !is_plausible(w, ip) && !(flags & UNWIND_FLAG_JIT && is_jit(w, ip)))
 		return STACK_END_IMPLAUSIBLE;
 	r->ip = ip;
 	r->sp = r->r[ARCH_SP] = fp + 16;
