@@ -96,7 +96,7 @@ struct unwind_regs {
  * are return addresses, or one more than the instruction that a signal interrupted.
  *
  * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of the
- * stack from its sp on, and then other_bytes of the stack from other_start on, to which the frame
+ * stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from other_start on, to which the frame
  * pointers lead (Go's system stack is called from a goroutine's).
  */
 #define SAMPLE_IN_EXEC 1 /* within exec, where the user registers may be the old program's */
@@ -126,6 +126,10 @@ struct sample_record {
 /* What is copied of a stack at most. See docs/ARCHITECTURE.md for how it was chosen. */
 #define STACK_COPY_MAX (32u << 10)
 #define OTHER_COPY_MAX (8u << 10)
+
+/* The copy begins so far below the stack pointer, where leaf functions may keep things too: the red
+ * zone (psABI 3.2.2). */
+#define STACK_COPY_BELOW 128
 
 /*
  * What became of the ticks of one CPU since the start. Written by that CPU's program only, read

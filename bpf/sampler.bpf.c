@@ -208,7 +208,8 @@ static __always_inline void take_rest(struct sample_scratch *s, abi_u32 room)
 		return;
 	__builtin_memcpy(&s->words[n], regs, sizeof(*regs));
 	n += sizeof(*regs) / sizeof(abi_u64);
-	n_bytes = copy_stack((char *)&s->words[n], regs->sp, room, STACK_COPY_MAX, &missing);
+	n_bytes = copy_stack((char *)&s->words[n], regs->sp - STACK_COPY_BELOW, room,
+			     STACK_COPY_MAX, &missing);
 	s->record.stack_bytes = n_bytes;
 	s->record.stack_missing = missing;
 	s->record.other_start = room ? other_stack(regs->r[ARCH_FP], regs->sp) : 0;

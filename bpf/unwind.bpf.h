@@ -435,13 +435,15 @@ static __always_inline void walk_user(struct walk_context *c)
 }
 
 /*
- * What END, at which the walk of RECORD has ended, means: a thread that has not begun yet has an empty
- * stack, though the code that made it says otherwise.
+ * What END, at which the walk of RECORD has ended, means. A thread that has not begun yet has an empty
+ * stack, though the code that made it says otherwise. Exec gives the stack up before the registers.
  */
 static __always_inline abi_u32 walk_end_of(abi_u32 end, const struct sample_record *record)
 {
 	if (record->flags & SAMPLE_NEW_THREAD && record->n_user == 1 && end != STACK_END_UNKNOWN)
 		return STACK_END_ROOT;
+	if (record->flags & SAMPLE_IN_EXEC && end == STACK_END_UNREADABLE)
+		return STACK_END_NO_MM;
 	return end;
 }
 

@@ -29,7 +29,7 @@
  */
 #define RING_SECONDS_PART 2
 #define RING_BYTES_MIN (256u << 10)
-#define RINGS_BYTES_MAX (8u << 20)
+#define RINGS_BYTES_MAX (4u << 20)
 #define SAMPLE_BYTES_MAX (sizeof(struct sample_record) + SAMPLE_FRAMES_MAX * sizeof(uint64_t))
 
 /* Ticks of one CPU that its program has not seen, by what they were. */

@@ -43,7 +43,7 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 	struct native_walk native = {
 	    .lines = unwind_memory__lines(memory),
 	    .maps = maps,
-	    .stacks = {{.start = regs->sp, .bytes = stack, .n_bytes = s->stack_bytes,
+	    .stacks = {{.start = regs->sp - STACK_COPY_BELOW, .bytes = stack, .n_bytes = s->stack_bytes,
 			.missing = s->stack_missing},
 		       {.start = s->other_start,
 			.bytes = stack + s->stack_bytes,

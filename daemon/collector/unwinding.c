@@ -209,7 +209,7 @@ static int read_more(const struct process *p, const struct sample_record *s,
 	const struct unwind_regs *regs = (const void *)(stack - sizeof(*regs));
 	cleanup_free char *more = NULL;
 	cleanup_close int fd = -1;
-	uint64_t from = regs->sp + s->stack_bytes - OVERLAP_BYTES;
+	uint64_t from = regs->sp - STACK_COPY_BELOW + s->stack_bytes - OVERLAP_BYTES;
 	struct sample_record *longer;
 	ssize_t n;
 

@@ -10,7 +10,7 @@
 
 struct made_walk {
 	struct made_sample sample;
-	char more[sizeof(struct unwind_regs) + STACK_COPY_MAX];
+	char more[sizeof(struct unwind_regs) + STACK_COPY_BELOW + STACK_COPY_MAX];
 };
 
 /* The registers of a frame at IP with the stack at SP; FP as its frame pointer. */
@@ -24,7 +24,8 @@ static inline struct unwind_regs made_regs(uint64_t ip, uint64_t sp, uint64_t fp
 	return regs;
 }
 
-/* Adds the registers of the last frame, and the stack from its sp on, to W->sample. */
+/* Adds the registers of the last frame, and the stack from its sp on, to W->sample; below it all is
+ * zero. */
 static inline void made_walk__goes_on(struct made_walk *w, const struct unwind_regs *regs,
 				      const void *stack, size_t stack_bytes)
 {
@@ -32,10 +33,12 @@ static inline void made_walk__goes_on(struct made_walk *w, const struct unwind_r
 	char *end = (char *)(w->sample.frames + record->n_kernel + record->n_user);
 
 	record->user_end = STACK_END_UNKNOWN;
-	record->stack_bytes = (uint32_t)stack_bytes;
 	memcpy(end, regs, sizeof(*regs));
-	if (stack_bytes)
-		memcpy(end + sizeof(*regs), stack, stack_bytes);
+	if (!stack_bytes)
+		return;
+	record->stack_bytes = (uint32_t)(STACK_COPY_BELOW + stack_bytes);
+	memset(end + sizeof(*regs), 0, STACK_COPY_BELOW);
+	memcpy(end + sizeof(*regs) + STACK_COPY_BELOW, stack, stack_bytes);
 }
 
 /* The sample of a process that was interrupted in the frame of REGS. */
