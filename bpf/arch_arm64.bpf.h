@@ -17,8 +17,7 @@ typedef struct user_pt_regs arch_regs;
 #define ARCH_REGS_COMPAT(r) (((r)->pstate & 0x10) != 0)
 
 /* The child of clone (220) or clone3 (435) on its way out of the kernel: asm-generic/unistd.h. */
-#define ARCH_REGS_NEW_THREAD(r)                                                                    \
-	((r)->regs[0] == 0 && ((r)->regs[8] == 220 || (r)->regs[8] == 435))
+#define ARCH_REGS_NEW_THREAD(r) ((r)->regs[0] == 0 && ((r)->regs[8] == 220 || (r)->regs[8] == 435))
 
 /* Addresses from here on are not user space (52 bits at most). */
 #define ARCH_USER_END (1ULL << 52)

@@ -61,7 +61,8 @@ static inline void arch_regs_to_unwind(const arch_regs *from, struct unwind_regs
 
 /*
  * struct rt_sigframe of arch/x86/include/asm/sigframe.h without the return address, which the
- * handler has taken: a ucontext, whose registers begin at byte 40 in the order of struct sigcontext.
+ * handler has taken: a ucontext, whose registers begin at byte 40 in the order of struct
+ * sigcontext.
  */
 struct arch_sigcontext {
 	abi_u64 r8, r9, r10, r11, r12, r13, r14, r15;

@@ -76,8 +76,8 @@ enum lost_reason {
 
 /*
  * The registers of a frame, by their DWARF numbers (System V x86-64 psABI table 3.36; AArch64 DWARF
- * 4.1). Of a caller those are known that its callee had to keep. Others may still hold what they held
- * in the callee, as between functions in assembler that leave alone what they do not need.
+ * 4.1). Of a caller those are known that its callee had to keep. Others may still hold what they
+ * held in the callee, as between functions in assembler that leave alone what they do not need.
  */
 #define UNWIND_REGS_MAX 32
 struct unwind_regs {
@@ -95,11 +95,11 @@ struct unwind_regs {
  * and then n_user, both leaf first. Frame 0 of each part is the interrupted instruction, the others
  * are return addresses, or one more than the instruction that a signal interrupted.
  *
- * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of the
- * stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from other_start on, to which the frame
- * pointers lead (Go's system stack is called from a goroutine's).
+ * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of
+ * the stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from other_start
+ * on, to which the frame pointers lead (Go's system stack is called from a goroutine's).
  */
-#define SAMPLE_IN_EXEC 1 /* within exec, where the user registers may be the old program's */
+#define SAMPLE_IN_EXEC 1    /* within exec, where the user registers may be the old program's */
 #define SAMPLE_NEW_THREAD 2 /* has not returned from clone yet, so that its stack may be empty */
 
 struct sample_record {
@@ -114,7 +114,8 @@ struct sample_record {
 	abi_u32 stack_bytes;
 	abi_u64 other_start;
 	abi_u32 other_bytes;
-	abi_u32 stack_missing; /* bit n: page n of the stack's copy was not in memory, and is zero */
+	abi_u32
+	    stack_missing; /* bit n: page n of the stack's copy was not in memory, and is zero */
 	abi_u16 n_kernel;
 	abi_u16 n_user;
 	abi_u8 user_end; /* enum stack_end */
@@ -140,7 +141,7 @@ struct cpu_counters {
 	abi_u64 idle;
 	abi_u64 filtered;
 	abi_u64 lost[LOST_MAX];
-	/* Of the rule cache, for the bench. */
+	/* Frames whose rule the walker's cache knew, and others. */
 	abi_u64 cache_hits;
 	abi_u64 cache_misses;
 	abi_u64 reserved[16 - 5 - LOST_MAX];
@@ -177,14 +178,15 @@ struct sampler_knobs {
  * registers that the code has saved from `saved`. Numbers of registers are DWARF's.
  */
 enum unwind_cfa {
-	UNWIND_CFA_NONE,	  /* nothing is known about this code */
-	UNWIND_CFA_ROOT,	  /* this is the outermost function */
-	UNWIND_CFA_REG,		  /* r[cfa_reg] + cfa_off */
-	UNWIND_CFA_DEREF,	  /* *(r[cfa_reg] + cfa_off) + cfa_off2 */
-	UNWIND_CFA_DEREF_INDEXED, /* *(r[cfa_reg & 15] + 8 * r[cfa_reg >> 4] + cfa_off) + cfa_off2 */
-	UNWIND_CFA_PLT,		  /* r[sp] + 8, and 8 more where (address & 15) >= cfa_off */
-	UNWIND_CFA_SIGNAL,	  /* a signal handler returns here: sp points to the ucontext */
-	UNWIND_CFA_FRAME,	  /* by the frame pointer, which is 0 in the outermost function */
+	UNWIND_CFA_NONE,  /* nothing is known about this code */
+	UNWIND_CFA_ROOT,  /* this is the outermost function */
+	UNWIND_CFA_REG,	  /* r[cfa_reg] + cfa_off */
+	UNWIND_CFA_DEREF, /* *(r[cfa_reg] + cfa_off) + cfa_off2 */
+	/* *(r[cfa_reg & 15] + 8 * r[cfa_reg >> 4] + cfa_off) + cfa_off2 */
+	UNWIND_CFA_DEREF_INDEXED,
+	UNWIND_CFA_PLT,	   /* r[sp] + 8, and 8 more where (address & 15) >= cfa_off */
+	UNWIND_CFA_SIGNAL, /* a signal handler returns here: sp points to the ucontext */
+	UNWIND_CFA_FRAME,  /* by the frame pointer, which is 0 in the outermost function */
 	UNWIND_CFA_MAX
 };
 
@@ -197,10 +199,10 @@ enum unwind_cfa {
 #define UNWIND_FLAG_GUESSED 1	   /* not from unwind information: the caller must follow a call */
 #define UNWIND_FLAG_SWITCH 2	   /* the caller may lie on another stack */
 #define UNWIND_FLAG_SAVED_AT_REG 4 /* saved[] counts down from a register, not from the CFA */
-#define UNWIND_FLAG_JIT 16  /* code that is in no file; only the walker itself makes such a rule */
-#define UNWIND_FLAG_PUSHES 32 /* the CFA grows by 8 at each step, see unwind_rule_at() */
-#define UNWIND_FLAG_POPS 64   /* likewise it shrinks */
-#define UNWIND_FLAG_EXACT 8 /* the caller was interrupted: its address follows no call */
+#define UNWIND_FLAG_EXACT 8	   /* the caller was interrupted: its address follows no call */
+#define UNWIND_FLAG_JIT 16	   /* code in no file; only the walker itself makes such a rule */
+#define UNWIND_FLAG_PUSHES 32	   /* the CFA grows by 8 at each step, see unwind_rule_at() */
+#define UNWIND_FLAG_POPS 64	   /* likewise it shrinks */
 
 /*
  * The registers that `saved` tells about. saved[i] = 0: unchanged; UNWIND_SAVED_LOST: not known any
@@ -234,9 +236,9 @@ struct unwind_rule {
 
 /*
  * Pushes and pops, of which most functions have a handful in a row, would make up two thirds of all
- * rows. So one row may hold for a run of them: bit n of its rule's cfa_off2 says that n + 1 bytes after
- * the row the CFA, which then is sp + cfa_off, has moved by another word. What lies below the stack
- * pointer is not saved yet, or not any more.
+ * rows. So one row may hold for a run of them: bit n of its rule's cfa_off2 says that n + 1 bytes
+ * after the row the CFA, which then is sp + cfa_off, has moved by another word. What lies below the
+ * stack pointer is not saved yet, or not any more.
  *
  * Makes RULE, found in a row, that which holds DELTA bytes after it.
  */
@@ -257,11 +259,12 @@ static inline void unwind_rule_at(struct unwind_rule *rule, abi_u32 delta)
 	for (abi_u32 i = 0; i < UNWIND_N_SAVED; i++)
 		if (rule->saved[i] != UNWIND_SAVED_LOST && 8 * rule->saved[i] > rule->cfa_off)
 			rule->saved[i] = 0;
-	rule->flags &= (abi_u8)~(UNWIND_FLAG_PUSHES | UNWIND_FLAG_POPS);
+	rule->flags &= (abi_u8) ~(UNWIND_FLAG_PUSHES | UNWIND_FLAG_POPS);
 	rule->cfa_off2 = 0;
 }
 
-/* A row of a table: from this file offset on (its low 16 bits) up to the next row holds this rule. */
+/* A row of a table: from this file offset on (its low 16 bits) up to the next row holds this
+ * rule. */
 static inline abi_u32 unwind_row(abi_u64 off, abi_u32 rule)
 {
 	return (abi_u32)(off & 0xffff) | rule << 16;
@@ -289,7 +292,8 @@ struct unwind_table_head {
 	abi_u32 n_rules;		       /* 1 .. 65,536 */
 	abi_u32 dir_line, row_line, rule_line; /* relative to the head's line */
 	abi_u32 n_lines;		       /* all, the head's included */
-	abi_u32 all_regs; /* 1: some rule needs more callee-saved registers than the frame pointer */
+	abi_u32
+	    all_regs; /* 1: some rule needs more callee-saved registers than the frame pointer */
 	abi_u32 reserved[5];
 };
 
@@ -327,8 +331,8 @@ struct unwind_space_head {
 };
 
 /*
- * Which space a process runs in: a hash table of lines, the line of a process by unwind_process_line().
- * exec_id and start tell it from others that have had the tgid.
+ * Which space a process runs in: a hash table of lines, the line of a process by
+ * unwind_process_line(). exec_id and start tell it from others that have had the tgid.
  */
 struct unwind_process {
 	abi_u32 tgid; /* 0 = free */

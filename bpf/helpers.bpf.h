@@ -14,8 +14,8 @@
 #include <bpf/bpf_helpers.h>
 
 /*
- * A function that the verifier looks at once, for any arguments, instead of at each call: for what is
- * called from several places. It must check its pointers (5.12, e5069b9c23b3).
+ * A function that the verifier looks at once, for any arguments, instead of at each call: for what
+ * is called from several places. It must check its pointers (5.12, e5069b9c23b3).
  */
 #define VERIFIED_ONCE __attribute__((noinline))
 #else

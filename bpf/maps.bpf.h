@@ -10,8 +10,7 @@
 
 /* What may follow a sample's header: frames, then registers and stack for user space to go on. */
 #define SAMPLE_WORDS_MAX                                                                           \
-	(SAMPLE_FRAMES_MAX + sizeof(struct unwind_regs) / 8 +                                      \
-	 (STACK_COPY_MAX + OTHER_COPY_MAX) / 8)
+	(SAMPLE_FRAMES_MAX + sizeof(struct unwind_regs) / 8 + (STACK_COPY_MAX + OTHER_COPY_MAX) / 8)
 
 struct sample_scratch {
 	struct sample_record record;
@@ -34,8 +33,8 @@ struct {
 
 /*
  * scratch: where a sample is put together, since it is larger than a BPF stack. Written and read by
- * that CPU's program only, one at a time. Key: CPU number; not a per-CPU map, whose values end at 32
- * KiB. Size: possible CPUs (set at load), 52 KiB each.
+ * that CPU's program only, one at a time. Key: CPU number; not a per-CPU map, whose values end at
+ * 32 KiB. Size: possible CPUs (set at load), 52 KiB each.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -75,8 +74,8 @@ struct {
 
 /*
  * unwind_memory: lists of mappings and unwind tables, in lines; see cprofd_abi.h. Writer the
- * collector through a shared mapping, reader the program. Key: number of the line; line 0 is unused.
- * Size: the byte budget (set at load).
+ * collector through a shared mapping, reader the program. Key: number of the line; line 0 is
+ * unused. Size: the byte budget (set at load).
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -93,8 +92,8 @@ static __always_inline const struct unwind_line *unwind_line(abi_u32 i)
 
 /*
  * unwind_processes: the spaces of the processes that have been sampled. Writer and reader as
- * unwind_memory. Key: unwind_process_line(). Full line: the process that came last has no entry, and
- * its samples are walked in user space.
+ * unwind_memory. Key: unwind_process_line(). Full line: the process that came last has no entry,
+ * and its samples are walked in user space.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);

@@ -85,8 +85,8 @@ static __always_inline void take_user_legacy(void *ctx, struct sample_scratch *s
 	/* verifier: a bound on the offset of the part still free (5.10). */
 	if (n > KERNEL_FRAMES_MAX)
 		return;
-	bytes = bpf_get_stack(ctx, &s->words[n], KERNEL_FRAMES_MAX * sizeof(abi_u64),
-			      BPF_F_USER_STACK);
+	bytes =
+	    bpf_get_stack(ctx, &s->words[n], KERNEL_FRAMES_MAX * sizeof(abi_u64), BPF_F_USER_STACK);
 	s->record.user_end = STACK_END_UNREADABLE;
 	if (bytes > 0)
 		s->record.n_user = (abi_u16)(bytes / sizeof(abi_u64));
@@ -153,8 +153,8 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 
 /*
  * Copies the user memory from ADDR on to TO, page by page, up to ROOM bytes but at most MAX. A page
- * that is not in memory counts in *RET_MISSING, as one that nobody has written to yet may lie between
- * others; several in a row end the copy. Returns the number of bytes, a multiple of 8.
+ * that is not in memory counts in *RET_MISSING, as one that nobody has written to yet may lie
+ * between others; several in a row end the copy. Returns the number of bytes, a multiple of 8.
  */
 static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, abi_u32 max,
 					  abi_u32 *ret_missing)
@@ -257,8 +257,8 @@ static __always_inline bool news_of_process(struct sample_scratch *s)
 	return true;
 }
 
-/* Sends the record; wakes the collector only when this record takes the ring over its mark, or tells
- * of a process that is new to the walker. */
+/* Sends the record; wakes the collector only when this record takes the ring over its mark, or
+ * tells of a process that is new to the walker. */
 static __always_inline bool ship(struct sample_scratch *s, abi_u32 cpu)
 {
 	abi_u32 shard = cpu & knobs.ring_mask;

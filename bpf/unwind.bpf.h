@@ -4,9 +4,9 @@
  * which gives the caller's address and registers.
  *
  * The walk goes outwards or ends with a reason: a caller's frame lies above its callee's, except
- * where a rule says that the stack changes, which may be so only a few times. It never says more than
- * the stack and the tables hold. Where it meets code that it has no table for it stops with the
- * registers of that frame, and whoever knows more goes on from there. Compiles natively too
+ * where a rule says that the stack changes, which may be so only a few times. It never says more
+ * than the stack and the tables hold. Where it meets code that it has no table for it stops with
+ * the registers of that frame, and whoever knows more goes on from there. Compiles natively too
  * (helpers.bpf.h), where the same walk finds other mappings (UNWIND_OWN_MAPPINGS).
  *
  * A frame costs one line of the rule cache and a word or two of the stack. Only what the cache does
@@ -198,8 +198,8 @@ static __always_inline void walk_restore(struct unwind_walk *w, const struct unw
 	r->unsure = unsure & ~r->valid;
 }
 
-/* Whether IP can be where a call returns to: right after a call; or where the code cannot be read, in
- * code at all. */
+/* Whether IP can be where a call returns to: right after a call; or where the code cannot be
+ * read, in code at all. */
 static __always_inline bool is_plausible(struct unwind_walk *w, abi_u64 ip)
 {
 	abi_u8 bytes[ARCH_CALL_BYTES];
@@ -210,8 +210,8 @@ static __always_inline bool is_plausible(struct unwind_walk *w, abi_u64 ip)
 	return walk_find_code(w, ip - 1, &at);
 }
 
-/* Whether IP is code in no file. Interpreters that are made at run time (HotSpot's) push addresses to
- * return to that follow no call. */
+/* Whether IP is code in no file. Interpreters that are made at run time (HotSpot's) push
+ * addresses to return to that follow no call. */
 static __always_inline bool is_jit(struct unwind_walk *w, abi_u64 ip)
 {
 	struct walk_code at = {0};
@@ -265,7 +265,8 @@ static __always_inline abi_u32 walk_signal(struct unwind_walk *w)
 
 /* Where the return address is kept. */
 static __always_inline abi_u32 walk_return(const struct unwind_walk *w,
-					   const struct unwind_rule *rule, abi_u64 cfa, abi_u64 *ret)
+					   const struct unwind_rule *rule, abi_u64 cfa,
+					   abi_u64 *ret)
 {
 	abi_u32 reg = rule->ra - UNWIND_RA_REG;
 
@@ -352,8 +353,8 @@ static __always_inline abi_u32 walk_apply(struct unwind_walk *w, const struct un
 
 /*
  * Looks at one word of the stack for the address that code in no file returns to. What calls such
- * code cannot know its address when it is compiled, so the call that precedes it is an indirect one;
- * of words that lie about from earlier calls few pass for it.
+ * code cannot know its address when it is compiled, so the call that precedes it is an indirect
+ * one; of words that lie about from earlier calls few pass for it.
  */
 static __always_inline abi_u32 walk_scan(struct unwind_walk *w)
 {
@@ -435,8 +436,9 @@ static __always_inline void walk_user(struct walk_context *c)
 }
 
 /*
- * What END, at which the walk of RECORD has ended, means. A thread that has not begun yet has an empty
- * stack, though the code that made it says otherwise. Exec gives the stack up before the registers.
+ * What END, at which the walk of RECORD has ended, means. A thread that has not begun yet has an
+ * empty stack, though the code that made it says otherwise. Exec gives the stack up before the
+ * registers.
  */
 static __always_inline abi_u32 walk_end_of(abi_u32 end, const struct sample_record *record)
 {

@@ -40,15 +40,15 @@ struct unwind_walk {
 	struct unwind_search search;
 	struct unwind_regs regs; /* of the frame reached */
 	struct stack_window window;
-	abi_u32 space;		    /* 0 = not known */
-	abi_u32 generation;	    /* of the space */
-	abi_u32 all_regs;	    /* restore all callee-saved registers, not just the frame pointer */
-	abi_u32 n;		    /* frames used, kernel frames included */
-	abi_u32 max;		    /* frames that may be used, at most SAMPLE_FRAMES_MAX */
+	abi_u32 space;	    /* 0 = not known */
+	abi_u32 generation; /* of the space */
+	abi_u32 all_regs;   /* restore all callee-saved registers, not just the frame pointer */
+	abi_u32 n;	    /* frames used, kernel frames included */
+	abi_u32 max;	    /* frames that may be used, at most SAMPLE_FRAMES_MAX */
 	abi_u32 n_switches;
-	abi_u32 end;	 /* enum stack_end */
-	abi_u32 n_scans; /* times that the stack was scanned for a return address */
-	abi_u32 scan;	 /* 1 + the word to look at next; 0 = not scanning */
+	abi_u32 end;		  /* enum stack_end */
+	abi_u32 n_scans;	  /* times that the stack was scanned for a return address */
+	abi_u32 scan;		  /* 1 + the word to look at next; 0 = not scanning */
 	abi_u32 n_hits, n_misses; /* of the cache */
 };
 

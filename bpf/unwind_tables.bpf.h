@@ -5,8 +5,8 @@
  *
  * A list or a table is complete before anything points to it, and stays for a second after nothing
  * does, so what is read is whole. Even if it were not, every index is checked where it is used: the
- * worst that a torn read can give is a wrong rule. Needs unwind_line() and process_line(): in BPF in
- * maps.bpf.h, natively in unwind_native.h.
+ * worst that a torn read can give is a wrong rule. Needs unwind_line() and process_line(): in BPF
+ * in maps.bpf.h, natively in unwind_native.h.
  */
 #ifndef UNWIND_TABLES_BPF_H
 #define UNWIND_TABLES_BPF_H
@@ -46,8 +46,8 @@ static __always_inline const struct unwind_mapping *space_mapping(abi_u32 space,
 }
 
 /* The mapping of SPACE that holds ADDR, or NULL. */
-static __always_inline const struct unwind_mapping *
-find_mapping(struct unwind_search *at, abi_u32 space, abi_u64 addr)
+static __always_inline const struct unwind_mapping *find_mapping(struct unwind_search *at,
+								 abi_u32 space, abi_u64 addr)
 {
 	const struct unwind_space_head *head = (const void *)unwind_line(space);
 	const struct unwind_mapping *m;

@@ -51,8 +51,8 @@ typedef int (*elf_range_fn)(void *ctx, uint64_t start, uint64_t end);
 
 /*
  * Calls FN for what of the file is code: its executable sections, or where it has lost its section
- * headers its executable segments, in which some linkers put constants as well. 0 or a negative error
- * of FN.
+ * headers its executable segments, in which some linkers put constants as well. 0 or a negative
+ * error of FN.
  */
 int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx);
 

@@ -3,9 +3,9 @@
  * cprofd-symbolizer: the only code that reads bytes other people wrote.
  *
  * It serves the socket IPC_SYMBOLIZER_FD until that ends: questions and read-only descriptors come
- * in, names and unwind tables go out. It opens no file, follows no path, starts no program and keeps nothing between
- * questions. A file that cannot be used is answered with MSG_FAILED; one that kills the process
- * costs that file only, since whoever asked starts another.
+ * in, names and unwind tables go out. It opens no file, follows no path, starts no program and
+ * keeps nothing between questions. A file that cannot be used is answered with MSG_FAILED; one that
+ * kills the process costs that file only, since whoever asked starts another.
  */
 #include <errno.h>
 #include <malloc.h>

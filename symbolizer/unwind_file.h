@@ -6,8 +6,8 @@
 #include "daemon/ipc/messages.h"
 
 /*
- * Builds the table of the ELF file at FD (borrowed) in sealed memory, whose descriptor *RET_FD is the
- * caller's. 0, the failures of elf_file__open() and unwind_table__layout(), or -errno.
+ * Builds the table of the ELF file at FD (borrowed) in sealed memory, whose descriptor *RET_FD is
+ * the caller's. 0, the failures of elf_file__open() and unwind_table__layout(), or -errno.
  */
 int unwind_file_build(int fd, int *ret_fd, struct msg_unwind_table *ret);
 

@@ -59,8 +59,8 @@ struct unwind_table {
 	size_t n_functions, n_rows, n_rules;
 	size_t cap_functions, cap_rows, cap_rules;
 	struct hindex rule_index;
-	bool sorted;  /* functions are in the order of by_start() */
-	bool dropped; /* the function begun last does not count */
+	bool sorted;		    /* functions are in the order of by_start() */
+	bool dropped;		    /* the function begun last does not count */
 	struct pending_row pending; /* of that function */
 	struct unwind_table_stats stats;
 };
@@ -353,9 +353,8 @@ static int rest_of_rule(struct unwind_table *t, uint32_t delta, uint16_t *rule)
 		return 0;
 	unwind_rule_at(&now, delta);
 	rest.cfa_off = now.cfa_off;
-	rest.cfa_off2 = delta < UNWIND_STEPS_BYTES
-			    ? (int16_t)(uint16_t)((uint16_t)rest.cfa_off2 >> delta)
-			    : 0;
+	rest.cfa_off2 =
+	    delta < UNWIND_STEPS_BYTES ? (int16_t)(uint16_t)((uint16_t)rest.cfa_off2 >> delta) : 0;
 	return intern_rule(t, rest.cfa_off2 ? &rest : &now, rule);
 }
 
@@ -534,7 +533,8 @@ static int emit_segments(struct layout *l, const struct elf_file *file, uint64_t
 		if (skip >= segments[i].n_bytes)
 			continue;
 		l->delta = segments[i].off - segments[i].vaddr;
-		/* Row 0 lies at the start of the first bucket, so that a search always finds one. */
+		/* Row 0 lies at the start of the first bucket, so that a search always finds
+		 * one. */
 		if (l->n == 0)
 			r = emit(l, segments[i].off & ~(uint64_t)0xffff, 0);
 		if (r < 0)

@@ -45,10 +45,10 @@ struct collector {
 	uint64_t started_ns;	/* CLOCK_MONOTONIC, of the current window */
 	uint64_t cut_ns;	/* when the closing one ended */
 	uint32_t *cut_seq;	/* by CPU: first sample of the current window */
-	struct sampler_ticks *ticks; /* by index of CPU: at the start of the current window */
+	struct sampler_ticks *ticks;	 /* by index of CPU: at the start of the current window */
 	struct window_unwinding unwound; /* at the start of the current window */
-	size_t n_submitted;	     /* windows at the finisher */
-	uint64_t unknown_ns;	     /* time of the last sample drained that the walker could not finish */
+	size_t n_submitted;		 /* windows at the finisher */
+	uint64_t unknown_ns; /* time of the last sample drained that the walker could not finish */
 	uint64_t reaped_ns;
 	bool resync; /* events were lost */
 	uint64_t resynced_ns;
@@ -106,8 +106,8 @@ static int start_helpers(struct collector *c, const struct finisher_options *fin
 	const struct unwinding_options unwinding = {
 	    .sampler = c->sampler,
 	    .objects = c->objects,
-	    .samples_per_second = sampler__n_cpus(c->sampler) * NSEC_PER_SEC /
-				  MAX(sampler__period_ns(c->sampler), 1),
+	    .samples_per_second =
+		sampler__n_cpus(c->sampler) * NSEC_PER_SEC / MAX(sampler__period_ns(c->sampler), 1),
 	    .symbolizer = finishing->symbolizer,
 	    .cache = cache,
 	    .started = on_table_maker_started,
@@ -387,9 +387,9 @@ uint64_t collector__wait_ns(const struct collector *c)
 {
 	uint64_t replayed = clock_ns(CLOCK_MONOTONIC) - TIMELINE_SLACK_NS;
 
-	return c->unknown_ns < replayed ? COLLECTOR_DRAIN_NS
-					: MIN(c->unknown_ns - replayed + NSEC_PER_MSEC,
-					      COLLECTOR_DRAIN_NS);
+	return c->unknown_ns < replayed
+		   ? COLLECTOR_DRAIN_NS
+		   : MIN(c->unknown_ns - replayed + NSEC_PER_MSEC, COLLECTOR_DRAIN_NS);
 }
 
 int collector__pump(struct collector *c)

@@ -48,18 +48,12 @@ __attribute__((format(printf, 2, 3))) static void add(struct comments *c, const 
 }
 
 static const char *const end_names[STACK_END_MAX] = {
-    [STACK_END_NOT] = "overflow",
-    [STACK_END_NO_USER] = "no_stack",
-    [STACK_END_NO_MM] = "no_stack",
-    [STACK_END_UNREADABLE] = "unreadable",
-    [STACK_END_BAD_CFA] = "bad_cfa",
-    [STACK_END_NO_MAPPING] = "no_mapping",
-    [STACK_END_NO_INFO] = "no_info",
-    [STACK_END_IMPLAUSIBLE] = "implausible",
-    [STACK_END_DEPTH] = "depth",
-    [STACK_END_COMPAT] = "32bit",
-    [STACK_END_NO_REGS] = "no_regs",
-    [STACK_END_CUT] = "copy_ended",
+    [STACK_END_NOT] = "overflow",    [STACK_END_NO_USER] = "no_stack",
+    [STACK_END_NO_MM] = "no_stack",  [STACK_END_UNREADABLE] = "unreadable",
+    [STACK_END_BAD_CFA] = "bad_cfa", [STACK_END_NO_MAPPING] = "no_mapping",
+    [STACK_END_NO_INFO] = "no_info", [STACK_END_IMPLAUSIBLE] = "implausible",
+    [STACK_END_DEPTH] = "depth",     [STACK_END_COMPAT] = "32bit",
+    [STACK_END_NO_REGS] = "no_regs", [STACK_END_CUT] = "copy_ended",
 };
 
 /* "truncated: REASON=N …", the reasons that are not zero. */

@@ -39,8 +39,8 @@ int profile_writer__folded(struct profile_writer *pw, int fd, const struct profi
 
 /*
  * How the stack whose leaf is NODE ends: STACK_END_ROOT where it reached the first function of its
- * program or thread, or is a kernel thread's; STACK_END_NOT where the window had no room for it; else
- * the reason that the frame at its root gives.
+ * program or thread, or is a kernel thread's; STACK_END_NOT where the window had no room for it;
+ * else the reason that the frame at its root gives.
  */
 enum stack_end profile_stack_end(const struct window *w, const struct named_window *named,
 				 uint32_t node);

@@ -80,8 +80,8 @@ static bool record_valid(const struct sample_record *record, size_t rest)
 	/* The registers are those of the last frame, so there must be one. */
 	return record->n_user && record->stack_bytes <= STACK_COPY_MAX &&
 	       record->other_bytes <= OTHER_COPY_MAX &&
-	       rest == frames + sizeof(struct unwind_regs) + record->stack_bytes +
-			   record->other_bytes;
+	       rest ==
+		   frames + sizeof(struct unwind_regs) + record->stack_bytes + record->other_bytes;
 }
 
 static int on_ring_record(void *ctx, void *bytes, size_t size)

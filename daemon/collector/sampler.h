@@ -20,7 +20,8 @@ enum sampler_event {
 	SAMPLER_EVENT_CYCLES,	 /* the hardware's counter: not in most virtual machines */
 };
 
-/* Lists of mappings and unwind tables: 12 MiB, what about 600 MiB of programs and libraries need. */
+/* Lists of mappings and unwind tables: 12 MiB, what about 600 MiB of programs and libraries
+ * need. */
 #define SAMPLER_UNWIND_LINES ((12u << 20) / sizeof(struct unwind_line))
 
 /* Processes of our own that FILTER_TREE leaves out. */

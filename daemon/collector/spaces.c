@@ -94,8 +94,7 @@ struct spaces *spaces__free(struct spaces *s)
 /* What the walker is to do in each mapping. */
 static void write_codes(const struct spaces *s, const struct space *space)
 {
-	struct unwind_space_head *head =
-	    (void *)(unwind_memory__lines(s->memory) + space->line);
+	struct unwind_space_head *head = (void *)(unwind_memory__lines(s->memory) + space->line);
 	struct unwind_mapping *list = (void *)(head + 1);
 
 	for (size_t i = 0; i < space->maps->n; i++) {
@@ -114,8 +113,7 @@ static void write_codes(const struct spaces *s, const struct space *space)
 
 static void write_list(struct spaces *s, const struct space *space)
 {
-	struct unwind_space_head *head =
-	    (void *)(unwind_memory__lines(s->memory) + space->line);
+	struct unwind_space_head *head = (void *)(unwind_memory__lines(s->memory) + space->line);
 	struct unwind_mapping *list = (void *)(head + 1);
 
 	if (++s->generation == 0)
@@ -265,10 +263,8 @@ static void write_entry(const struct spaces *s, const struct known *k)
 
 int spaces__publish(struct spaces *s, const struct process *p, uint32_t exec_id, uint64_t now_ns)
 {
-	struct known k = {.tgid = p->tgid,
-			  .exec_id = exec_id,
-			  .n_execs = p->n_execs,
-			  .start_ns = p->start_ns};
+	struct known k = {
+	    .tgid = p->tgid, .exec_id = exec_id, .n_execs = p->n_execs, .start_ns = p->start_ns};
 	uint32_t i;
 	int r;
 

@@ -3,9 +3,9 @@
  * Tells the BPF walker which mappings a process has: writes the list of an address space into the
  * memory that it reads, and the process into its table of processes.
  *
- * Only processes that have been sampled are told of, when a sample of theirs could not be walked; so
- * the price of a host is that of what runs there. A list is shared by all processes that share their
- * mappings (struct mapset), and replaced as a whole when those change. One thread.
+ * Only processes that have been sampled are told of, when a sample of theirs could not be walked;
+ * so the price of a host is that of what runs there. A list is shared by all processes that share
+ * their mappings (struct mapset), and replaced as a whole when those change. One thread.
  */
 #ifndef COLLECTOR_SPACES_H
 #define COLLECTOR_SPACES_H

@@ -20,12 +20,12 @@ struct table_builder;
 
 /* A table that was made, or why not. */
 struct built_table {
-	uint64_t id; /* as given to table_builder__ask() */
-	int error;   /* 0, or -errno: -ENOEXEC where the file cannot have one */
+	uint64_t id;			 /* as given to table_builder__ask() */
+	int error;			 /* 0, or -errno: -ENOEXEC where the file cannot have one */
 	const struct unwind_line *lines; /* n_lines of them; NULL with an error */
 	uint32_t n_lines;
 	struct msg_build_id build_id; /* of the file */
-	uint32_t n_bad; /* functions that could not be read */
+	uint32_t n_bad;		      /* functions that could not be read */
 	uint64_t build_ns;
 	bool from_cache;
 	size_t n_bytes_mapped; /* for built_table__fini() */
@@ -34,8 +34,9 @@ struct built_table {
 void built_table__fini(struct built_table *table);
 
 /*
- * Starts the thread. SYMBOLIZER, STARTED and CTX as in symbolizer_client.h; STARTED is called in the
- * thread. Tables are kept in the directory CACHE, if that can be used; NULL = nowhere. 0 or -errno.
+ * Starts the thread. SYMBOLIZER, STARTED and CTX as in symbolizer_client.h; STARTED is called in
+ * the thread. Tables are kept in the directory CACHE, if that can be used; NULL = nowhere. 0 or
+ * -errno.
  */
 int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx);

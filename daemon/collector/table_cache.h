@@ -25,8 +25,8 @@ struct table_cache;
 void table_cache_locate(char *path, size_t size);
 
 /*
- * The cache in the directory PATH, which is made if it is missing, and so is its parent. SYMBOLIZER is the program that
- * makes the tables. 0, -EPERM where the directory is not ours alone, or -errno.
+ * The cache in the directory PATH, which is made if it is missing, and so is its parent. SYMBOLIZER
+ * is the program that makes the tables. 0, -EPERM where the directory is not ours alone, or -errno.
  */
 int table_cache__new(struct table_cache **ret, const char *path, const char *symbolizer);
 /* Takes NULL. Returns NULL. */

@@ -3,8 +3,8 @@
  * The memory that the BPF walker reads: hands out runs of lines (bpf/cprofd_abi.h) of a BPF array
  * that is shared with the kernel, within a fixed budget.
  *
- * Writing is storing: no system call, so no tick is missed while tables change. What is given back is
- * handed out again only after a second, when no walk can still be reading it. One thread.
+ * Writing is storing: no system call, so no tick is missed while tables change. What is given back
+ * is handed out again only after a second, when no walk can still be reading it. One thread.
  */
 #ifndef COLLECTOR_UNWIND_MEMORY_H
 #define COLLECTOR_UNWIND_MEMORY_H
@@ -28,7 +28,8 @@ struct unwind_memory *unwind_memory__free(struct unwind_memory *m);
  * -errno. */
 int unwind_memory__take(struct unwind_memory *m, uint32_t n, uint32_t *ret);
 
-/* Gives N lines from LINE on back, to which nothing points any more since NOW_NS (CLOCK_MONOTONIC). */
+/* Gives N lines from LINE on back, to which nothing points any more since NOW_NS
+ * (CLOCK_MONOTONIC). */
 void unwind_memory__give(struct unwind_memory *m, uint32_t line, uint32_t n, uint64_t now_ns);
 
 /* Makes what was given back long enough before NOW_NS available. */

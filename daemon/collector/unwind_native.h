@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel's helpers as the unwinder sees them when it goes on with a walk in user space: over the
- * part of the stack that came with the sample, and with the mappings that the process had then. Only
- * for unwinder.c, through bpf/helpers.bpf.h.
+ * The kernel's helpers as the unwinder sees them when it goes on with a walk in user space: over
+ * the part of the stack that came with the sample, and with the mappings that the process had then.
+ * Only for unwinder.c, through bpf/helpers.bpf.h.
  */
 #ifndef COLLECTOR_UNWIND_NATIVE_H
 #define COLLECTOR_UNWIND_NATIVE_H
@@ -28,7 +28,7 @@ struct native_walk {
 	const struct unwind_line *lines; /* line 0 of the unwind memory */
 	const struct mapset *maps;
 	struct native_stack stacks[2];
-	bool beyond; /* a read went over the end of one */
+	bool beyond;		       /* a read went over the end of one */
 	const struct mapping *missing; /* code whose table is not there yet */
 };
 

@@ -253,8 +253,8 @@ static bool could_fit(const struct unwind_tables *t, uint32_t n_lines, uint64_t 
 }
 
 /*
- * Puts tables out that are not in use until N_LINES fit and an eighth of the memory is free besides:
- * what goes is there again only a second later, so that room has to be made ahead.
+ * Puts tables out that are not in use until N_LINES fit and an eighth of the memory is free
+ * besides: what goes is there again only a second later, so that room has to be made ahead.
  */
 static void make_room(struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns,
 		      unwind_changed_fn changed, void *ctx)
@@ -364,7 +364,8 @@ bool unwind_tables__busy(const struct unwind_tables *t)
 	return t->n_wanted > 0;
 }
 
-/* Whether the file that was opened for an object is the one that is mapped, as far as can be told. */
+/* Whether the file that was opened for an object is the one that is mapped, as far as can be
+ * told. */
 static bool fits(const struct object *o)
 {
 	const struct msg_build_id *want = &o->id.build_id, *have = &o->unwind->build_id;

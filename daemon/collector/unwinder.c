@@ -33,8 +33,7 @@ static uint8_t final_end(const struct unwind_walk *w, const struct native_walk *
 	return (uint8_t)w->end;
 }
 
-const struct mapping *unwinder_finish(const struct unwind_memory *memory,
-				      const struct mapset *maps,
+const struct mapping *unwinder_finish(const struct unwind_memory *memory, const struct mapset *maps,
 				      const struct sample_record *s, struct walked_sample *ret)
 {
 	uint32_t n = (uint32_t)s->n_kernel + s->n_user;
@@ -43,7 +42,9 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory,
 	struct native_walk native = {
 	    .lines = unwind_memory__lines(memory),
 	    .maps = maps,
-	    .stacks = {{.start = regs->sp - STACK_COPY_BELOW, .bytes = stack, .n_bytes = s->stack_bytes,
+	    .stacks = {{.start = regs->sp - STACK_COPY_BELOW,
+			.bytes = stack,
+			.n_bytes = s->stack_bytes,
 			.missing = s->stack_missing},
 		       {.start = s->other_start,
 			.bytes = stack + s->stack_bytes,

@@ -152,8 +152,8 @@ static int finish(struct unwinding *u, const struct process *p, const struct sam
 
 static size_t sample_size(const struct sample_record *s)
 {
-	size_t rest = ((size_t)s->n_kernel + s->n_user) * sizeof(uint64_t) + s->stack_bytes +
-		      s->other_bytes;
+	size_t rest =
+	    ((size_t)s->n_kernel + s->n_user) * sizeof(uint64_t) + s->stack_bytes + s->other_bytes;
 
 	return sizeof(*s) + rest +
 	       (s->user_end == STACK_END_UNKNOWN ? sizeof(struct unwind_regs) : 0);

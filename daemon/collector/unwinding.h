@@ -20,8 +20,8 @@
 #include "daemon/collector/window.h"
 
 /*
- * Parked samples together: a second of samples of all CPUs, as a table takes some tenths of it at the
- * most, within these bounds.
+ * Parked samples together: a second of samples of all CPUs, as a table takes some tenths of it at
+ * the most, within these bounds.
  */
 #define UNWINDING_PARKED_BYTES_MIN (8u << 20)
 #define UNWINDING_PARKED_BYTES_MAX (64u << 20)
@@ -34,11 +34,11 @@ typedef int (*unwinding_deliver_fn)(void *ctx, struct window *window, const stru
 				    const struct sample_record *sample);
 
 struct unwinding_options {
-	struct sampler *sampler;    /* whose walker is served; NULL = none */
-	struct objects *objects;    /* all are borrowed */
-	uint64_t samples_per_second; /* of all CPUs together, at most */
-	const char *symbolizer;	    /* path of the program */
-	const char *cache;	    /* directory for tables; NULL = none */
+	struct sampler *sampler;       /* whose walker is served; NULL = none */
+	struct objects *objects;       /* all are borrowed */
+	uint64_t samples_per_second;   /* of all CPUs together, at most */
+	const char *symbolizer;	       /* path of the program */
+	const char *cache;	       /* directory for tables; NULL = none */
 	symbolizer_started_fn started; /* called in a thread of this module */
 	unwinding_deliver_fn deliver;
 	void *ctx; /* of both */

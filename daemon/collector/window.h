@@ -81,10 +81,11 @@ struct window_object {
 
 /* How the unwinding went, for the comments. */
 struct window_unwinding {
-	uint64_t n_tables, n_table_bytes;  /* that the walker has at the end of the window */
-	uint64_t n_built, n_failed;	   /* tables in this window; failed: the file cannot have one */
-	uint64_t n_evicted, n_refused;	   /* for lack of room */
-	uint64_t cache_hits, cache_misses; /* frames whose rule the walker had at hand, and others */
+	uint64_t n_tables, n_table_bytes; /* that the walker has at the end of the window */
+	uint64_t n_built, n_failed;    /* tables in this window; failed: the file cannot have one */
+	uint64_t n_evicted, n_refused; /* for lack of room */
+	uint64_t cache_hits,
+	    cache_misses; /* frames whose rule the walker had at hand, and others */
 };
 
 struct window {

@@ -125,8 +125,8 @@ struct msg_symbol_function {
 /*
  * MSG_UNWIND_TABLE: one descriptor, a file open for reading; no payload. "How is its code unwound?"
  *
- * MSG_UNWIND_TABLE_OK: one descriptor, sealed memory (F_SEAL_WRITE, SHRINK, GROW) that holds n_lines
- * lines, the first of them a struct unwind_table_head (bpf/cprofd_abi.h); payload: this.
+ * MSG_UNWIND_TABLE_OK: one descriptor, sealed memory (F_SEAL_WRITE, SHRINK, GROW) that holds
+ * n_lines lines, the first of them a struct unwind_table_head (bpf/cprofd_abi.h); payload: this.
  */
 struct msg_unwind_table {
 	struct msg_build_id build_id; /* of the file */

@@ -153,7 +153,8 @@ static uint64_t any_word(void)
 	}
 }
 
-/* Whatever memory, registers and tables hold: the walk ends, says why, and stays within its list. */
+/* Whatever memory, registers and tables hold: the walk ends, says why, and stays within its
+ * list. */
 static void any_memory(void **state)
 {
 	struct host *h = *state;

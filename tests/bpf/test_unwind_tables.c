@@ -190,7 +190,8 @@ static void find_a_mapping_among_many(void **state)
 	assert_null(find_mapping(&at, SPACE_LINE, CODE));
 }
 
-/* Against a search from the first row on: random tables, and every place where something changes. */
+/* Against a search from the first row on: random tables, and every place where something
+ * changes. */
 static void find_a_row(void **state)
 {
 	static struct unwind_rule rules[4096];

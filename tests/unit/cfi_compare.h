@@ -197,8 +197,8 @@ static inline void compare_print(const char *what, uint64_t pc, const struct unw
 	printf("\n");
 }
 
-/* Whether register I, which libdw finds as THEIRS, has been popped, as RULE has it: compilers leave it
- * where it was saved, although that lies below the stack pointer then. */
+/* Whether register I, which libdw finds as THEIRS, has been popped, as RULE has it: compilers
+ * leave it where it was saved, although that lies below the stack pointer then. */
 static inline bool is_popped(const struct unwind_rule *rule, int i, uint64_t cfa, uint64_t theirs)
 {
 	if (i >= UNWIND_N_SAVED || rule->saved[i] || rule->cfa_reg != COMPARE_SP)

@@ -24,9 +24,9 @@
 
 #include "base/cleanup.h"
 #include "daemon/ipc/frame.h"
-#include "tests/unit/valid_table.h"
 #include "tests/unit/scratch_dir.h"
 #include "tests/unit/self_window.h"
+#include "tests/unit/valid_table.h"
 
 #define SEALED (F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW)
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The cache of unwind tables on disk: what was put there comes back for the same file only, whole. */
+/* The cache of unwind tables on disk: what was put there comes back for the same file only,
+ * whole. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -159,8 +160,7 @@ static void what_is_damaged_is_not_there(void **state)
 		assert_int_equal(pread(fd, &old, 1, at), 1);
 		new = old ^ 0x10;
 		assert_int_equal(pwrite(fd, &new, 1, at), 1);
-		if (at < (off_t)offsetof(struct cache_head, table) ||
-		    at >= TABLE_CACHE_LINES_OFF) {
+		if (at < (off_t)offsetof(struct cache_head, table) || at >= TABLE_CACHE_LINES_OFF) {
 			struct msg_unwind_table table;
 			cleanup_close int own = -1;
 
