@@ -55,9 +55,10 @@ VERIFIED_ONCE int walk_find_code(struct unwind_walk *w, abi_u64 addr, struct wal
 	ret->code = UNWIND_CODE_UNKNOWN;
 	if (!m)
 		return 0;
-	ret->table = m->table;
+	/* A table stands there before its code says so. */
+	ret->code = READ_SHARED(m->code);
+	ret->table = READ_SHARED(m->table);
 	ret->off = m->off + (addr - m->start);
-	ret->code = m->code;
 	return 1;
 }
 #endif
@@ -361,15 +362,20 @@ static __always_inline abi_u32 walk_scan(struct unwind_walk *w)
 	abi_u64 at = w->regs.sp + 8 * (abi_u64)(w->scan - 1), ip;
 	abi_u8 bytes[ARCH_CALL_BYTES];
 	struct walk_code code = {0};
+	bool readable;
 
 	if (w->scan++ > SCAN_WORDS || window_read(&w->window, at, &ip))
 		return STACK_END_NO_INFO;
-	if (ip < USER_CODE_START || ip >= ARCH_USER_END)
+	if (ip < USER_CODE_START || ip >= ARCH_USER_END || !walk_find_code(w, ip - 1, &code) ||
+	    code.code == UNWIND_CODE_NONE || code.code == UNWIND_CODE_FRAME)
 		return STACK_END_NOT;
-	walk_find_code(w, ip - 1, &code);
-	if (code.code != UNWIND_CODE_TABLE ||
-	    bpf_probe_read_user(bytes, sizeof(bytes), (void *)(long)(ip - sizeof(bytes))) ||
-	    !arch_follows_indirect_call(bytes))
+	readable = !bpf_probe_read_user(bytes, sizeof(bytes), (void *)(long)(ip - sizeof(bytes)));
+	if (readable && !arch_follows_indirect_call(bytes))
+		return STACK_END_NOT;
+	/* Whoever gets the table scans anew: to pass over the caller would be to invent one. */
+	if (code.code == UNWIND_CODE_UNKNOWN)
+		return STACK_END_UNKNOWN;
+	if (!readable)
 		return STACK_END_NOT;
 	w->scan = 0;
 	w->regs.ip = ip;

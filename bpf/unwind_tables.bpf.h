@@ -26,15 +26,26 @@ static __always_inline abi_u32 table_word(abi_u32 line, abi_u32 i)
 	return l ? l->w[i % UNWIND_LINE_WORDS] : 0;
 }
 
+/*
+ * Reads a word that user space may be storing, in the order of the source: what is stored last,
+ * with release, is read first. Processors that reorder loads (Arm) may still see a torn entry.
+ */
+#define READ_SHARED(x) (*(const volatile abi_u32 *)&(x))
+
 /* The line of the space that a process runs in; 0 = not known. */
 static __always_inline abi_u32 find_space(abi_u32 tgid, abi_u32 exec_id, abi_u64 start_ns)
 {
 	const struct unwind_process *p = process_line(tgid);
-	abi_u32 start = unwind_process_start(start_ns);
+	abi_u32 start = unwind_process_start(start_ns), space;
 
-	for (int i = 0; p && i < UNWIND_PROCESSES_PER_LINE; i++)
-		if (p[i].tgid == tgid && p[i].exec_id == exec_id && p[i].start == start)
-			return p[i].space;
+	for (int i = 0; p && i < UNWIND_PROCESSES_PER_LINE; i++) {
+		if (READ_SHARED(p[i].tgid) != tgid || READ_SHARED(p[i].exec_id) != exec_id ||
+		    READ_SHARED(p[i].start) != start)
+			continue;
+		space = READ_SHARED(p[i].space);
+		/* The entry may have been given to another process meanwhile. */
+		return READ_SHARED(p[i].tgid) == tgid ? space : 0;
+	}
 	return 0;
 }
 

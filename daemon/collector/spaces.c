@@ -103,10 +103,10 @@ static void write_codes(const struct spaces *s, const struct space *space)
 		enum unwind_code code = unwind_code_of(o, &line);
 
 		head->all_regs |= code == UNWIND_CODE_TABLE && o->unwind->all_regs;
-		/* A walk that sees the code must see its table, and none that has gone. */
-		if (code != UNWIND_CODE_TABLE)
-			__atomic_store_n(&list[i].code, code, __ATOMIC_RELEASE);
-		list[i].table = line;
+		/* A walk that sees the code must see a table. The line of one that has gone stays:
+		 * what a walk under way reads there is whole for a second yet. */
+		if (code == UNWIND_CODE_TABLE)
+			__atomic_store_n(&list[i].table, line, __ATOMIC_RELAXED);
 		__atomic_store_n(&list[i].code, code, __ATOMIC_RELEASE);
 	}
 }

@@ -594,6 +594,137 @@ static void a_guess_falls_back_to_the_frame_pointer(void **state)
 	walked_nowhere(h, STACK_END_BAD_CFA);
 }
 
+#define JIT 0x7f1000000000
+
+/* Interrupted in code of no file that keeps no frame pointer. Word WORD of its stack is the address
+ * that it returns to, in function 1, after an indirect call. */
+static struct unwind_regs make_jit(struct host *h, size_t word)
+{
+	struct unwind_regs regs = {.ip = JIT + 4, .sp = STACK, .valid = 0xffff, .exact = 1};
+
+	host__mapping(h, &(struct unwind_mapping){
+			     .start = JIT, .end = JIT + 0x1000, .code = UNWIND_CODE_FRAME});
+	host__rule(h, 1, ROOT);
+	regs.r[ARCH_SP] = STACK;
+	memcpy(&h->code[ret_addr(1) - CODE - 5], "\0\0\0\xff\xd0", 5); /* call *%rax */
+	h->stack[word] = ret_addr(1);
+	return regs;
+}
+
+#define walked_jit(h, end, ...)                                                                    \
+	walked_list(h, end, (const uint64_t[]){JIT + 4, __VA_ARGS__},                              \
+		    sizeof((const uint64_t[]){JIT + 4, __VA_ARGS__}) / 8)
+
+static void code_in_no_file_without_a_frame_pointer(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = make_jit(h, 20);
+
+	/* What lies before is no return address: not mapped, after a direct call, in such code. */
+	h->stack[3] = 0x123456789;
+	h->stack[4] = ret_addr(2);
+	h->stack[5] = JIT + 9;
+	walk_from(h, &regs);
+	walked_jit(h, STACK_END_ROOT, ret_addr(1));
+	assert_int_equal(h->walk.regs.sp, stack_addr(21));
+	/* It lies too far, or nowhere. */
+	h->stack[20] = 0;
+	h->stack[SCAN_WORDS - 1] = ret_addr(1);
+	walk_from(h, &regs);
+	walked_jit(h, STACK_END_ROOT, ret_addr(1));
+	h->stack[SCAN_WORDS - 1] = 0;
+	h->stack[SCAN_WORDS] = ret_addr(1);
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_NO_INFO, (const uint64_t[]){JIT + 4}, 1);
+	/* The stack ends. */
+	h->n_stack_bytes = 80;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_NO_INFO, (const uint64_t[]){JIT + 4}, 1);
+}
+
+/* To go on to the next word would be to miss the caller: it has to wait for the table. */
+static void the_caller_of_such_code_has_no_table_yet(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = make_jit(h, 20);
+	struct unwind_mapping *m = &host__mappings(h)[0];
+
+	h->stack[30] = ret_addr(1);
+	h->stack[4] = ret_addr(2); /* after a direct call: of no account */
+	m->code = UNWIND_CODE_UNKNOWN;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_UNKNOWN, (const uint64_t[]){JIT + 4}, 1);
+	assert_int_equal(h->walk.regs.ip, JIT + 4); /* from where the scan is to begin anew */
+	assert_int_equal(h->walk.regs.sp, STACK);
+	/* Natively the code cannot be read: it may be the caller. */
+	h->no_code = true;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_UNKNOWN, (const uint64_t[]){JIT + 4}, 1);
+	/* Where there never will be one it is no caller. */
+	m->code = UNWIND_CODE_NONE;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_NO_INFO, (const uint64_t[]){JIT + 4}, 1);
+}
+
+static void such_code_again_and_again(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = make_jit(h, 0);
+
+	host__rule(h, 1, CFA(RSP, 8, 1));
+	for (size_t i = 0; i < 20; i++) {
+		h->stack[2 * i] = ret_addr(1);
+		h->stack[2 * i + 1] = JIT + 7;
+	}
+	walk_from(h, &regs);
+	assert_int_equal(h->walk.end, STACK_END_NO_INFO);
+	assert_int_equal(h->walk.n, 1 + 2 * SCANS_MAX);
+}
+
+/* A run of pushes (or pops) of one row, looked up byte by byte. */
+static void steps_of_one_row(void **state)
+{
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+	/* push %rbp; 3 bytes; push %rbx: the CFA moves 1 and 5 bytes after the row. */
+	struct unwind_rule run =
+	    CFA(RSP, 8, 1, .cfa_off2 = 1 << 0 | 1 << 4, .flags = UNWIND_FLAG_PUSHES,
+		.saved = {[SAVED_RBP] = 2, [SAVED_RBX] = 3});
+
+	host__rule(h, 1, ROOT);
+	host__rule(h, 0, run);
+	for (uint64_t at = 0; at < 40; at++) {
+		size_t words = at < 1 ? 0 : at < 5 ? 1 : 2;
+
+		memset(h->stack, 0, 64);
+		h->stack[0] = 111; /* what was pushed last */
+		h->stack[1] = 222;
+		h->stack[words] = ret_addr(1);
+		regs.ip = CODE + at;
+		regs.r[RBP] = 5;
+		regs.r[RBX] = 6;
+		walk_from(h, &regs);
+		walked_list(h, STACK_END_ROOT, (const uint64_t[]){CODE + at, ret_addr(1)}, 2);
+		assert_int_equal(h->walk.regs.sp, stack_addr(words + 1));
+		assert_int_equal(h->walk.regs.r[RBP], words == 0 ? 5 : words == 1 ? 111 : 222);
+		assert_int_equal(h->walk.regs.r[RBX], words == 2 ? 111 : 6);
+	}
+	/* pop %rbx; 3 bytes; pop %rbp */
+	run.cfa_off = 24;
+	run.flags = UNWIND_FLAG_POPS;
+	host__rule(h, 0, run);
+	for (uint64_t at = 0; at < 40; at++) {
+		size_t words = at < 1 ? 2 : at < 5 ? 1 : 0;
+
+		memset(h->stack, 0, 64);
+		h->stack[words] = ret_addr(1);
+		regs.ip = CODE + at;
+		walk_from(h, &regs);
+		walked_list(h, STACK_END_ROOT, (const uint64_t[]){CODE + at, ret_addr(1)}, 2);
+		assert_int_equal(h->walk.regs.sp, stack_addr(words + 1));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -624,6 +755,10 @@ int main(void)
 	    in_host(guessed_by_the_frame_pointer),
 	    cmocka_unit_test(what_a_call_looks_like),
 	    in_host(a_guess_falls_back_to_the_frame_pointer),
+	    in_host(code_in_no_file_without_a_frame_pointer),
+	    in_host(the_caller_of_such_code_has_no_table_yet),
+	    in_host(such_code_again_and_again),
+	    in_host(steps_of_one_row),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

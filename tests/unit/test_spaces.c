@@ -470,7 +470,7 @@ static void rebind_tells_of_tables(void **state)
 	file.state = UNWIND_FILE_NEW;
 	spaces__rebind(scene->s);
 	assert_int_equal(m->code, UNWIND_CODE_UNKNOWN);
-	assert_int_equal(m->table, 0);
+	assert_int_equal(m->table, 777); /* for a walk that has read the code already */
 	file.state = UNWIND_FILE_NONE;
 	spaces__rebind(scene->s);
 	assert_int_equal(m->code, UNWIND_CODE_NONE);
