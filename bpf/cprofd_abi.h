@@ -90,6 +90,11 @@ struct unwind_regs {
 	abi_u32 reserved;
 };
 
+/* sample_record.flags */
+#define SAMPLE_IN_EXEC 1    /* within exec, where the user registers may be the old program's */
+#define SAMPLE_NEW_THREAD 2 /* has not returned from clone yet, so that its stack may be empty */
+#define SAMPLE_STACK_CUT 4  /* the ring had no room for all that would be copied of the stack */
+
 /*
  * One sample, of variable length: right after this header follow the frames as abi_u64, n_kernel
  * and then n_user, both leaf first. Frame 0 of each part is the interrupted instruction, the others
@@ -99,9 +104,6 @@ struct unwind_regs {
  * the stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from other_start
  * on, to which the frame pointers lead (Go's system stack is called from a goroutine's).
  */
-#define SAMPLE_IN_EXEC 1    /* within exec, where the user registers may be the old program's */
-#define SAMPLE_NEW_THREAD 2 /* has not returned from clone yet, so that its stack may be empty */
-
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */
 	abi_u64 start_ns; /* boot time at which the process (thread group leader) started */
@@ -124,9 +126,20 @@ struct sample_record {
 	char comm[COMM_SIZE]; /* of the thread */
 };
 
-/* What is copied of a stack at most. See docs/ARCHITECTURE.md for how it was chosen. */
+/*
+ * What is copied of a stack at most. See docs/ARCHITECTURE.md for how it was chosen. It is copied
+ * page by page and ends with a page, so that a copy of which more than all but one page is there is
+ * full: see stack_copy_full().
+ */
 #define STACK_COPY_MAX (32u << 10)
 #define OTHER_COPY_MAX (8u << 10)
+#define USER_PAGE 4096 /* the smallest that there is */
+
+/* Whether a copy of N_BYTES, of MAX at most, ended for want of room and not of memory. */
+static inline int stack_copy_full(abi_u32 n_bytes, abi_u32 max)
+{
+	return n_bytes > max - USER_PAGE;
+}
 
 /* The copy begins so far below the stack pointer, where leaf functions may keep things too: the red
  * zone (psABI 3.2.2). */

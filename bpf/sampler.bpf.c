@@ -154,13 +154,15 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 /*
  * Copies the user memory from ADDR on to TO, page by page, up to ROOM bytes but at most MAX. A page
  * that is not in memory counts in *RET_MISSING, as one that nobody has written to yet may lie
- * between others; several in a row end the copy. Returns the number of bytes, a multiple of 8.
+ * between others; several in a row end the copy, which ends with a page that is there. Returns the
+ * number of bytes, a multiple of 8.
  */
 static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, abi_u32 max,
 					  abi_u32 *ret_missing)
 {
-	abi_u32 n = 0, n_missing = 0, missing = 0;
+	abi_u32 n = 0, n_there = 0, n_missing = 0, missing = 0;
 
+	*ret_missing = 0;
 	for (abi_u32 i = 0; i <= max / USER_PAGE && n < room; i++) {
 		abi_u32 part = USER_PAGE - ((addr + n) & (USER_PAGE - 1));
 
@@ -171,13 +173,15 @@ static __always_inline abi_u32 copy_stack(char *to, abi_u64 addr, abi_u32 room, 
 			missing |= 1u << i;
 			if (++n_missing > MISSING_PAGES_MAX)
 				break;
-		} else {
-			n_missing = 0;
+			n += part;
+			continue;
 		}
 		n += part;
+		n_there = n;
+		n_missing = 0;
+		*ret_missing = missing;
 	}
-	*ret_missing = missing;
-	return n & ~7u;
+	return n_there & ~7u;
 }
 
 /* Links of frame pointers that are followed to find another stack. */
@@ -212,13 +216,15 @@ static __always_inline void take_rest(struct sample_scratch *s, abi_u32 room)
 			     STACK_COPY_MAX, &missing);
 	s->record.stack_bytes = n_bytes;
 	s->record.stack_missing = missing;
+	if (room < STACK_COPY_MAX && n_bytes >= room)
+		s->record.flags |= SAMPLE_STACK_CUT;
 	s->record.other_start = room ? other_stack(regs->r[ARCH_FP], regs->sp) : 0;
 	/* verifier: a bound on where the other part goes (6.1). */
 	if (!s->record.other_start || n_bytes > STACK_COPY_MAX)
 		return;
 	s->record.other_bytes = copy_stack((char *)&s->words[n] + n_bytes, s->record.other_start,
 					   OTHER_COPY_MAX, OTHER_COPY_MAX, &missing);
-	/* A hole in this part is not worth a word in the record: it ends there. */
+	/* A hole in this part is not worth a word in the record: it is left out then. */
 	if (missing)
 		s->record.other_bytes = 0;
 }

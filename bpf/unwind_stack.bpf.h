@@ -12,8 +12,6 @@
 #include "bpf/helpers.bpf.h"
 #include "bpf/unwind_state.bpf.h"
 
-#define USER_PAGE 4096 /* the smallest that there is */
-
 static __always_inline bool window_holds(const struct stack_window *w, abi_u64 addr)
 {
 	abi_u64 off = addr - w->start;

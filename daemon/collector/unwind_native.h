@@ -21,6 +21,7 @@ struct native_stack {
 	const char *bytes;
 	size_t n_bytes;
 	uint32_t missing; /* bit n: page n of it is not there */
+	bool cut;	  /* it goes on beyond what was copied */
 };
 
 /* What the walk under way works on; unwinder.c sets it. */
@@ -49,9 +50,9 @@ static inline const struct unwind_process *process_line(uint32_t tgid)
 /* Whether the pages of S that hold SIZE bytes at OFF have come along. */
 static inline bool has_pages(const struct native_stack *s, uint64_t off, uint32_t size)
 {
-	uint64_t first_page = s->start / 4096;
-	uint64_t from = (s->start + off) / 4096 - first_page;
-	uint64_t to = (s->start + off + size - 1) / 4096 - first_page;
+	uint64_t first_page = s->start / USER_PAGE;
+	uint64_t from = (s->start + off) / USER_PAGE - first_page;
+	uint64_t to = (s->start + off + size - 1) / USER_PAGE - first_page;
 
 	for (; from <= to; from++)
 		if (from < 32 && s->missing >> from & 1)
@@ -70,7 +71,7 @@ static inline long bpf_probe_read_user(void *dst, uint32_t size, const void *uns
 			return 0;
 		}
 		/* Not far behind the end of what was copied it goes on. */
-		native_walk->beyond |= s->n_bytes && off - s->n_bytes + size < STACK_COPY_MAX;
+		native_walk->beyond |= s->cut && off - s->n_bytes + size < STACK_COPY_MAX;
 	}
 	memset(dst, 0, size);
 	return -14; /* -EFAULT, as the kernel's */

@@ -23,7 +23,7 @@ static int walk_find_code(struct unwind_walk *w, abi_u64 addr, struct walk_code 
 	return 1;
 }
 
-/* What the end of the walk means once there is nobody left who knows more. */
+/* What the end of the walk means, as there is nobody left who knows more. */
 static uint8_t final_end(const struct unwind_walk *w, const struct native_walk *native)
 {
 	if (w->end == STACK_END_UNKNOWN)
@@ -45,10 +45,13 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory, const 
 	    .stacks = {{.start = regs->sp - STACK_COPY_BELOW,
 			.bytes = stack,
 			.n_bytes = s->stack_bytes,
-			.missing = s->stack_missing},
+			.missing = s->stack_missing,
+			.cut = s->flags & SAMPLE_STACK_CUT ||
+			       stack_copy_full(s->stack_bytes, STACK_COPY_MAX)},
 		       {.start = s->other_start,
 			.bytes = stack + s->stack_bytes,
-			.n_bytes = s->other_bytes}},
+			.n_bytes = s->other_bytes,
+			.cut = stack_copy_full(s->other_bytes, OTHER_COPY_MAX)}},
 	};
 	struct unwind_walk walk = {
 	    .regs = *regs,
@@ -69,6 +72,9 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory, const 
 		return native.missing;
 	}
 	ret->record.n_user = (uint16_t)(walk.n - s->n_kernel);
+	/* What is in no mapping is no caller, only what a wrong or an empty stack held. */
+	if (walk.end == STACK_END_UNKNOWN && ret->record.n_user > 1)
+		ret->record.n_user--;
 	ret->record.user_end = (uint8_t)walk_end_of(final_end(&walk, &native), &ret->record);
 	return NULL;
 }

@@ -121,7 +121,8 @@ static int want_table(struct unwinding *u, const struct process *p, const struct
 static bool between_programs(const struct process *p, const struct sample_record *s)
 {
 	return s->flags & SAMPLE_IN_EXEC && s->n_user == 1 &&
-	       (!s->stack_bytes || !mapset__find(p->maps, sample_frames(s)[s->n_kernel]));
+	       ((!s->stack_bytes && !(s->flags & SAMPLE_STACK_CUT)) ||
+		!mapset__find(p->maps, sample_frames(s)[s->n_kernel]));
 }
 
 /* Walks S to its end. *RET_AT is where it has to wait, or NULL. 0 or -errno. */
@@ -194,7 +195,7 @@ static bool runs(const struct process *p)
 #define MORE_BYTES_MAX (128u << 10)
 
 /* What must be unchanged of the copy, so that what lies beyond is believed. */
-#define OVERLAP_BYTES 4096u
+#define OVERLAP_BYTES ((uint32_t)USER_PAGE)
 
 /*
  * A copy of a stack that is full may not be all of it. While the frames at its outer end are there
@@ -214,7 +215,7 @@ static int read_more(const struct process *p, const struct sample_record *s,
 	ssize_t n;
 
 	*ret = NULL;
-	if (s->stack_bytes <= STACK_COPY_MAX - OVERLAP_BYTES ||
+	if (!stack_copy_full(s->stack_bytes, STACK_COPY_MAX) ||
 	    opener_open_memory(p->tgid, p->start_ns, &fd) != OPENER_OK)
 		return 0;
 	more = malloc(OVERLAP_BYTES + MORE_BYTES_MAX);

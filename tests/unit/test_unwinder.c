@@ -292,6 +292,7 @@ static void a_short_copy_gives_a_part(void **state)
 	self_walk__init(&s, path);
 	walk_moment(&s);
 	all = walked.record.n_user;
+	moment.walk.sample.record.flags = SAMPLE_STACK_CUT;
 	for (uint32_t bytes = moment.walk.sample.record.stack_bytes; bytes >= 8; bytes -= 8) {
 		struct walked_sample whole = walked;
 
@@ -309,7 +310,7 @@ static void a_short_copy_gives_a_part(void **state)
 	moment.walk.sample.record.stack_bytes = 0;
 	walk_moment(&s);
 	assert_int_equal(walked.record.n_user, 1);
-	assert_int_equal(walked.record.user_end, STACK_END_UNREADABLE);
+	assert_int_equal(walked.record.user_end, STACK_END_CUT);
 	self_walk__fini(&s);
 }
 
@@ -405,7 +406,7 @@ static void one_that_needs_a_table(void **state)
 	expect(STACK_END_NO_INFO, FRAMES(CODE + 1));
 	give_table(s, s->lib, made_rule(0));
 	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 2));
-	expect(STACK_END_CUT, FRAMES(CODE + 1, LIB + 5, CODE + 9));
+	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1, LIB + 5, CODE + 9));
 }
 
 /* A return address may be the first of the next mapping's: the call lies before it. */
@@ -429,8 +430,8 @@ static void an_address_in_no_mapping(void **state)
 	give_table(s, s->code, made_rule(0));
 	s->stack[0] = 0x1234567;
 	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 1));
-	expect(STACK_END_NO_MAPPING, FRAMES(CODE + 1, 0x1234567));
-	s->stack[0] = 4095; /* no address at all */
+	expect(STACK_END_NO_MAPPING, FRAMES(CODE + 1)); /* which is no caller */
+	s->stack[0] = 4095;				/* no address at all */
 	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 1));
 	expect(STACK_END_NO_MAPPING, FRAMES(CODE + 1));
 }
@@ -510,22 +511,106 @@ static void the_depth_is_bounded(void **state)
 	assert_int_equal(walked.frames[SAMPLE_FRAMES_MAX - 1], CODE + 1);
 }
 
-/* Cut is what lies right above the copy; what lies elsewhere was never to be had. */
+/* Walks again what walk() has made, but with FLAGS. */
+static void walk_again(struct scene *s, uint8_t flags)
+{
+	s->walk.sample.record.flags = flags;
+	assert_null(unwinder_finish(s->memory, s->maps, &s->walk.sample.record, &walked));
+}
+
+/* Cut is what lies right above a copy that had no more room; all else was never to be had. */
 static void cut_is_not_unreadable(void **state)
 {
 	struct scene *s = *state;
 
 	give_table(s, s->code, made_rule(20));
 	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 10));
+	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1)); /* the stack was not in memory */
+	walk_again(s, SAMPLE_STACK_CUT);
 	expect(STACK_END_CUT, FRAMES(CODE + 1));
 	give_table(s, s->lib,
 		   (struct unwind_rule){
 		       .cfa = UNWIND_CFA_REG, .cfa_reg = MADE_SP, .ra = 1, .cfa_off = 1 << 20});
 	assert_null(walk(s, made_regs(LIB + 1, STACK, 0), 10));
+	walk_again(s, SAMPLE_STACK_CUT);
 	expect(STACK_END_UNREADABLE, FRAMES(LIB + 1));
-	/* Nothing came along, so nothing was cut. */
+	/* Nothing came along: there was no room in the ring, or nothing to be had. */
 	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 0));
 	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
+	walk_again(s, SAMPLE_STACK_CUT);
+	expect(STACK_END_CUT, FRAMES(CODE + 1));
+	/* A copy is full when there is no room for another page. */
+	give_table(s, s->code, made_rule(STACK_COPY_MAX / 8));
+	assert_null(walk(s, made_regs(CODE + 1, STACK + 8, 0), (STACK_COPY_MAX - 8) / 8));
+	expect(STACK_END_CUT, FRAMES(CODE + 1));
+	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), (STACK_COPY_MAX - USER_PAGE) / 8));
+	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
+}
+
+/* A page that nobody has written to is not in the copy, though what lies around it is. */
+static void pages_that_are_missing(void **state)
+{
+	struct scene *s = *state;
+	struct unwind_regs regs = made_regs(CODE + 1, STACK + 8, 0);
+
+	give_table(s, s->code, made_rule(2 * USER_PAGE / 8));
+	give_table(s, s->lib, (struct unwind_rule){.cfa = UNWIND_CFA_ROOT});
+	/* The return address lies in the third page, of which the copy's begin counts as the
+	 * first. */
+	s->stack[2 * USER_PAGE / 8] = LIB + 5;
+	for (unsigned page = 0; page < 4; page++) {
+		assert_null(walk(s, regs, 4 * USER_PAGE / 8 - 1));
+		s->walk.sample.record.stack_missing = 1u << page;
+		walk_again(s, 0);
+		if (page == 2)
+			expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
+		else
+			expect(STACK_END_ROOT, FRAMES(CODE + 1, LIB + 5));
+	}
+}
+
+/* The frame pointers may lead to another stack, of which a piece came along too. */
+static void another_stack(void **state)
+{
+	struct scene *s = *state;
+	struct sample_record *r = &s->walk.sample.record;
+	const uint64_t other[3] = {0, LIB + 5};
+	struct unwind_regs regs = made_regs(CODE + 1, STACK, 0xc000001000);
+
+	give_table(s, s->code,
+		   (struct unwind_rule){.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_SWITCH});
+	give_table(s, s->lib, (struct unwind_rule){.cfa = UNWIND_CFA_ROOT});
+	assert_null(walk(s, regs, 10));
+	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
+	r->other_start = 0xc000001000;
+	r->other_bytes = sizeof(other);
+	memcpy((char *)(s->walk.sample.frames + 1) + sizeof(regs) + r->stack_bytes, other,
+	       sizeof(other));
+	walk_again(s, 0);
+	expect(STACK_END_ROOT, FRAMES(CODE + 1, LIB + 5));
+	assert_int_equal(walked.record.other_bytes, 0);
+	r->other_start += 8;
+	walk_again(s, 0);
+	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
+}
+
+/* A thread that has not left clone yet has an empty stack: that is no failure. */
+static void a_thread_that_has_not_begun(void **state)
+{
+	struct scene *s = *state;
+
+	give_table(s, s->code, made_rule(0));
+	s->stack[0] = 0x1234;
+	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 10));
+	expect(STACK_END_NO_MAPPING, FRAMES(CODE + 1));
+	walk_again(s, SAMPLE_NEW_THREAD);
+	expect(STACK_END_ROOT, FRAMES(CODE + 1));
+	/* The child of vfork shares its parent's, where there is a caller. */
+	s->stack[0] = CODE + 9;
+	s->stack[1] = 0x1234;
+	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), 10));
+	walk_again(s, SAMPLE_NEW_THREAD);
+	expect(STACK_END_NO_MAPPING, FRAMES(CODE + 1, CODE + 9));
 }
 
 /* A caller's frame lies outwards, or the walk might go in circles. */
@@ -559,6 +644,9 @@ int main(void)
 	    in_scene(goes_on_after_the_frames_that_are_there),
 	    in_scene(the_depth_is_bounded),
 	    in_scene(cut_is_not_unreadable),
+	    in_scene(pages_that_are_missing),
+	    in_scene(another_stack),
+	    in_scene(a_thread_that_has_not_begun),
 	    in_scene(a_frame_that_lies_inwards),
 	};
 
