@@ -543,7 +543,8 @@ static void cut_is_not_unreadable(void **state)
 	give_table(s, s->code, made_rule(STACK_COPY_MAX / 8));
 	assert_null(walk(s, made_regs(CODE + 1, STACK + 8, 0), (STACK_COPY_MAX - 8) / 8));
 	expect(STACK_END_CUT, FRAMES(CODE + 1));
-	assert_null(walk(s, made_regs(CODE + 1, STACK, 0), (STACK_COPY_MAX - USER_PAGE) / 8));
+	assert_null(walk(s, made_regs(CODE + 1, STACK, 0),
+			 (STACK_COPY_MAX - USER_PAGE - STACK_COPY_BELOW) / 8));
 	expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
 }
 
@@ -555,14 +556,14 @@ static void pages_that_are_missing(void **state)
 
 	give_table(s, s->code, made_rule(2 * USER_PAGE / 8));
 	give_table(s, s->lib, (struct unwind_rule){.cfa = UNWIND_CFA_ROOT});
-	/* The return address lies in the third page, of which the copy's begin counts as the
-	 * first. */
+	/* The return address lies in the fourth page, the first being that in which the copy begins,
+	 * below the stack pointer. */
 	s->stack[2 * USER_PAGE / 8] = LIB + 5;
-	for (unsigned page = 0; page < 4; page++) {
+	for (unsigned page = 0; page < 5; page++) {
 		assert_null(walk(s, regs, 4 * USER_PAGE / 8 - 1));
 		s->walk.sample.record.stack_missing = 1u << page;
 		walk_again(s, 0);
-		if (page == 2)
+		if (page == 3)
 			expect(STACK_END_UNREADABLE, FRAMES(CODE + 1));
 		else
 			expect(STACK_END_ROOT, FRAMES(CODE + 1, LIB + 5));
