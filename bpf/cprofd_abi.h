@@ -310,6 +310,9 @@ struct unwind_table_head {
 	abi_u32 reserved[5];
 };
 
+/* 64 MiB: browsers with 250 MiB of code need 40. */
+#define UNWIND_TABLE_LINES_MAX (1u << 20)
+
 #define UNWIND_SHIFT_MIN 8
 #define UNWIND_SHIFT_MAX 12
 /* A row a byte at worst, so that many halvings find one in a bucket. */

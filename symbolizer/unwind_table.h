@@ -76,7 +76,4 @@ struct unwind_table_stats *unwind_table__stats(struct unwind_table *t);
 int unwind_table__layout(struct unwind_table *t, const struct elf_file *file,
 			 struct unwind_line **ret, size_t *ret_n);
 
-/* 64 MiB: browsers with 250 MiB of code need 40. */
-#define UNWIND_TABLE_LINES_MAX (1u << 20)
-
 #endif

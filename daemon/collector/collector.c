@@ -208,17 +208,13 @@ static int count_sample(void *ctx, struct window *w, const struct process *p,
 {
 	struct collector *c = ctx;
 	size_t known = w->n_frames;
-	uint64_t now = 0;
 	int r = window__add(w, p, s);
 
 	for (; r == 0 && known < w->n_frames; known++) {
 		const struct mapping *m = w->frames[known].mapping;
 
-		if (!m)
-			continue;
-		pin_object(c->objects, p, m);
-		if (m->object->unwind)
-			m->object->unwind->used_ns = now = now ? now : clock_ns(CLOCK_MONOTONIC);
+		if (m)
+			pin_object(c->objects, p, m);
 	}
 	return r;
 }
@@ -293,7 +289,8 @@ static int drain(struct collector *c, uint64_t until_ns)
 		r = processes__resync(c->processes, now);
 		c->resynced_ns = clock_ns(CLOCK_MONOTONIC);
 	}
-	return r < 0 ? r : unwinding__pump(c->unwinding, c->processes, now);
+	/* Not NOW: what tables leave behind rests for a second from when they really went. */
+	return r < 0 ? r : unwinding__pump(c->unwinding, c->processes, clock_ns(CLOCK_MONOTONIC));
 }
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -431,7 +428,7 @@ static int await_tables(struct collector *c)
 
 	while (r == 0 && unwinding__n_parked(c->unwinding) &&
 	       (now = clock_ns(CLOCK_MONOTONIC)) < until) {
-		poll(&pfd, 1, (int)((until - now) / NSEC_PER_MSEC) + 1);
+		poll(&pfd, 1, (int)(MIN(until - now, COLLECTOR_DRAIN_NS) / NSEC_PER_MSEC) + 1);
 		r = unwinding__pump(c->unwinding, c->processes, clock_ns(CLOCK_MONOTONIC));
 	}
 	return r;

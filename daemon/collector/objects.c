@@ -219,6 +219,12 @@ uint64_t objects__n_opened(const struct objects *objects)
 	return objects->n_opened;
 }
 
+void object__touch(struct object *object, uint64_t time_ns)
+{
+	if (object->unwind)
+		object->unwind->used_ns = MAX(object->unwind->used_ns, time_ns);
+}
+
 size_t objects__count(const struct objects *objects)
 {
 	return objects->index.n;

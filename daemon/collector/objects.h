@@ -21,8 +21,9 @@
 /* Idle objects that are kept, each with a descriptor. */
 #define OBJECTS_IDLE_MAX 256
 
-/* Descriptors that objects leave to everything else: rings, sockets, profiles, the symbolizer. */
-#define OBJECTS_FDS_RESERVED 64
+/* Descriptors that objects leave to everything else: 64 for rings, sockets, profiles and the
+ * symbolizers, and one for each question that waits for an unwind table. */
+#define OBJECTS_FDS_RESERVED (64 + 64)
 
 struct unwind_file;
 
@@ -77,6 +78,9 @@ void objects__opened(struct objects *objects, struct object *object, int fd);
 
 /* How many have been given one so far. */
 uint64_t objects__n_opened(const struct objects *objects);
+
+/* A sample lay in OBJECT at TIME_NS (CLOCK_MONOTONIC): so its unwind table is in use. */
+void object__touch(struct object *object, uint64_t time_ns);
 
 void objects__ref(struct object *object);
 void objects__unref(struct objects *objects, struct object *object);

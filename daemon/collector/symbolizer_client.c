@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -29,6 +30,8 @@ struct symbolizer_client {
 	char *path;
 	symbolizer_started_fn started;
 	void *ctx;
+	pthread_mutex_t lock; /* of sock and cancelled, against symbolizer_client__cancel() */
+	bool cancelled;
 	int sock;  /* -1 = not running */
 	pid_t pid; /* 0 = not running */
 	uint32_t next_id;
@@ -105,7 +108,11 @@ static int start(struct symbolizer_client *c)
 		close_fd(pair[0]);
 		return -errno;
 	}
+	pthread_mutex_lock(&c->lock);
 	c->sock = pair[0];
+	if (c->cancelled) /* by now: then nobody will wait for it */
+		shutdown(c->sock, SHUT_RDWR);
+	pthread_mutex_unlock(&c->lock);
 	c->pid = pid;
 	c->n_restarts += c->died;
 	c->died = false;
@@ -118,7 +125,9 @@ static void stop(struct symbolizer_client *c)
 {
 	const struct timespec moment = {.tv_nsec = 1000000};
 
+	pthread_mutex_lock(&c->lock);
 	c->sock = close_fd(c->sock);
+	pthread_mutex_unlock(&c->lock);
 	if (!c->pid)
 		return;
 	kill(c->pid, SIGKILL);
@@ -143,6 +152,7 @@ int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 
 	if (!c)
 		return -ENOMEM;
+	pthread_mutex_init(&c->lock, NULL);
 	c->sock = -1;
 	c->started = started;
 	c->ctx = ctx;
@@ -160,6 +170,7 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c)
 	if (!c)
 		return NULL;
 	stop(c);
+	pthread_mutex_destroy(&c->lock);
 	free(c->path);
 	free(c);
 	return NULL;
@@ -192,6 +203,25 @@ void symbolizer_client__rest(struct symbolizer_client *c)
 	stop(c);
 }
 
+static bool is_cancelled(struct symbolizer_client *c)
+{
+	bool cancelled;
+
+	pthread_mutex_lock(&c->lock);
+	cancelled = c->cancelled;
+	pthread_mutex_unlock(&c->lock);
+	return cancelled;
+}
+
+void symbolizer_client__cancel(struct symbolizer_client *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->cancelled = true;
+	if (c->sock >= 0)
+		shutdown(c->sock, SHUT_RDWR);
+	pthread_mutex_unlock(&c->lock);
+}
+
 /* Asks and waits for the answer, which must be of TYPE or MSG_FAILED. The result as in the
  * header. */
 static int ask(struct symbolizer_client *c, struct ipc_msg *question, uint32_t type,
@@ -202,7 +232,7 @@ static int ask(struct symbolizer_client *c, struct ipc_msg *question, uint32_t t
 
 	/* Somebody may have killed it for no fault of this file's: a second death proves the
 	 * fault. */
-	if (r == -EPIPE)
+	if (r == -EPIPE && !is_cancelled(c))
 		r = exchange(c, question, &answer);
 	if (r == -EPIPE || r == -ETIMEDOUT || r == -EBADMSG)
 		return SYMBOLIZER_DIED;

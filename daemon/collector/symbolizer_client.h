@@ -4,8 +4,8 @@
  * dies.
  *
  * A question that kills the symbolizer or makes it exceed its time costs that file's names and
- * nothing else: the caller gets SYMBOLIZER_DIED and should not ask about the file again. Used by
- * the finisher's thread.
+ * nothing else: the caller gets SYMBOLIZER_DIED and should not ask about the file again. A client
+ * belongs to one thread: the finisher's, or that of the table builder.
  */
 #ifndef COLLECTOR_SYMBOLIZER_CLIENT_H
 #define COLLECTOR_SYMBOLIZER_CLIENT_H
@@ -44,6 +44,10 @@ int symbolizer_client_locate(char *path, size_t size);
 
 /* Ends the process, whose memory nobody needs for a while; the next question starts another. */
 void symbolizer_client__rest(struct symbolizer_client *c);
+
+/* Has the question under way, and all that follow, answered with SYMBOLIZER_DIED at once. The one
+ * function that another thread may call. */
+void symbolizer_client__cancel(struct symbolizer_client *c);
 
 /* How often it had to be started again because it died. */
 uint32_t symbolizer_client__restarts(const struct symbolizer_client *c);

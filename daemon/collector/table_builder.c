@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -46,6 +48,11 @@ void built_table__fini(struct built_table *table)
 	if (table->lines)
 		munmap((void *)table->lines, table->n_bytes_mapped);
 	*table = (struct built_table){0};
+}
+
+bool table_builder_is_final(int error)
+{
+	return error == -ENOEXEC || error == -EIO || error == -EBADMSG || error == -EFBIG;
 }
 
 static uint32_t lines_of(uint64_t n, uint32_t per_line)
@@ -99,9 +106,13 @@ static bool is_sealed(int fd, uint32_t n_lines)
 {
 	const int sealed = F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW;
 	int seals = fcntl(fd, F_GET_SEALS); /* fails for what cannot be sealed */
+	struct statfs fs;
 	struct stat st;
 
-	return seals >= 0 && (seals & sealed) == sealed && fstat(fd, &st) == 0 && n_lines &&
+	/* Memory of huge pages may fail to be there when it is read. */
+	return seals >= 0 && (seals & sealed) == sealed && fstatfs(fd, &fs) == 0 &&
+	       fs.f_type == TMPFS_MAGIC && fstat(fd, &st) == 0 && n_lines &&
+	       n_lines <= UNWIND_TABLE_LINES_MAX &&
 	       (uint64_t)st.st_size == n_lines * sizeof(struct unwind_line);
 }
 
@@ -171,6 +182,9 @@ static void build(struct table_builder *b, const struct question *q, struct buil
 	*ret = (struct built_table){.id = q->id};
 	if (!take_cached(b, q->fd, ret))
 		ret->error = make(b, q->fd, ret);
+	/* What has lied once may do so about the next file. */
+	if (ret->error == -EBADMSG)
+		symbolizer_client__rest(b->client);
 	ret->build_ns = clock_ns(CLOCK_MONOTONIC) - start;
 }
 
@@ -267,6 +281,8 @@ struct table_builder *table_builder__free(struct table_builder *b)
 		b->quit = true;
 		pthread_cond_signal(&b->work);
 		pthread_mutex_unlock(&b->lock);
+		/* A question may take seconds, or for ever on a disk that hangs. */
+		symbolizer_client__cancel(b->client);
 		pthread_join(b->thread, NULL);
 	}
 	for (size_t i = 0; i < b->n_questions; i++)
@@ -284,6 +300,26 @@ struct table_builder *table_builder__free(struct table_builder *b)
 	return NULL;
 }
 
+/* Puts a question in whose descriptor is OWN; the lock is held. As table_builder__ask(). */
+static int add_question(struct table_builder *b, int own, uint64_t id)
+{
+	int r;
+
+	if (b->n_questions >= TABLE_BUILDER_QUESTIONS_MAX)
+		return TABLE_BUILDER_FULL;
+	/* One question may be at work, whose answer needs room as well. */
+	r = array_reserve(&b->answers, &b->cap_answers, b->n_answers + b->n_questions + 2,
+			  sizeof(*b->answers));
+	if (r == 0)
+		r = array_reserve(&b->questions, &b->cap_questions, b->n_questions + 1,
+				  sizeof(*b->questions));
+	if (r < 0)
+		return r;
+	b->questions[b->n_questions++] = (struct question){.fd = own, .id = id};
+	pthread_cond_signal(&b->work);
+	return TABLE_BUILDER_OK;
+}
+
 int table_builder__ask(struct table_builder *b, int fd, uint64_t id)
 {
 	int own = fcntl(fd, F_DUPFD_CLOEXEC, 0), r;
@@ -291,18 +327,9 @@ int table_builder__ask(struct table_builder *b, int fd, uint64_t id)
 	if (own < 0)
 		return -errno;
 	pthread_mutex_lock(&b->lock);
-	/* One question may be at work, whose answer needs room as well. */
-	r = array_reserve(&b->answers, &b->cap_answers, b->n_answers + b->n_questions + 2,
-			  sizeof(*b->answers));
-	if (r == 0)
-		r = array_reserve(&b->questions, &b->cap_questions, b->n_questions + 1,
-				  sizeof(*b->questions));
-	if (r == 0) {
-		b->questions[b->n_questions++] = (struct question){.fd = own, .id = id};
-		pthread_cond_signal(&b->work);
-	}
+	r = add_question(b, own, id);
 	pthread_mutex_unlock(&b->lock);
-	if (r < 0)
+	if (r != TABLE_BUILDER_OK)
 		close_fd(own);
 	return r;
 }

@@ -21,7 +21,7 @@ struct table_builder;
 /* A table that was made, or why not. */
 struct built_table {
 	uint64_t id;			 /* as given to table_builder__ask() */
-	int error;			 /* 0, or -errno: -ENOEXEC where the file cannot have one */
+	int error;			 /* 0, or -errno: see table_builder_is_final() */
 	const struct unwind_line *lines; /* n_lines of them; NULL with an error */
 	uint32_t n_lines;
 	struct msg_build_id build_id; /* of the file */
@@ -34,16 +34,31 @@ struct built_table {
 void built_table__fini(struct built_table *table);
 
 /*
+ * Whether ERROR says that the file cannot have a table: it is none that has code, killed the
+ * symbolizer, made it lie, or is too much. Any other is trouble of our own, which may pass.
+ */
+bool table_builder_is_final(int error);
+
+/*
  * Starts the thread. SYMBOLIZER, STARTED and CTX as in symbolizer_client.h; STARTED is called in
  * the thread. Tables are kept in the directory CACHE, if that can be used; NULL = nowhere. 0 or
  * -errno.
  */
 int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx);
-/* Takes NULL. Waits for the table at work. Returns NULL. */
+/* Takes NULL. Does not wait for the table at work. Returns NULL. */
 struct table_builder *table_builder__free(struct table_builder *b);
 
-/* Asks for the table of the file behind FD, which is duplicated. 0 or -errno. */
+/* Questions that may wait: each holds a descriptor (see OBJECTS_FDS_RESERVED). */
+#define TABLE_BUILDER_QUESTIONS_MAX 64
+
+enum table_builder_result {
+	TABLE_BUILDER_OK = 0,
+	TABLE_BUILDER_FULL = 1, /* TABLE_BUILDER_QUESTIONS_MAX wait: ask again later */
+};
+
+/* Asks for the table of the file behind FD, which is duplicated. An enum table_builder_result or
+ * -errno. */
 int table_builder__ask(struct table_builder *b, int fd, uint64_t id);
 
 /* Readable when a table has come. Borrowed. */

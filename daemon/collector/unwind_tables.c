@@ -19,7 +19,7 @@
 /* A table that was used so lately is in use: to put it out would have it back at once. */
 #define IN_USE_NS (2 * NSEC_PER_SEC)
 
-/* When a table that found no room is tried again. */
+/* When a table that found no room, or failed for want of something else, is tried again. */
 #define RETRY_NS (3 * NSEC_PER_SEC)
 
 struct unwind_tables {
@@ -202,11 +202,13 @@ int unwind_tables__want(struct unwind_tables *t, struct unwind_file *file, int f
 {
 	int r;
 
-	if (file->state != UNWIND_FILE_NEW)
+	if (file->state != UNWIND_FILE_NEW ||
+	    (file->refused_ns && file->refused_ns + RETRY_NS > now_ns))
 		return 0;
 	r = table_builder__ask(t->builder, fd, file->id);
-	if (r == -EMFILE || r == -ENFILE)
-		return 0; /* the questions that wait hold them: the next sample asks again */
+	/* Descriptors may be short because of the questions that wait. */
+	if (r == TABLE_BUILDER_FULL || r == -EMFILE || r == -ENFILE)
+		return 0;
 	if (r < 0)
 		return r;
 	file->state = UNWIND_FILE_WANTED;
@@ -293,9 +295,18 @@ static void retry(struct unwind_tables *t, uint64_t now_ns, unwind_changed_fn ch
 		    !could_fit(t, f->n_lines, now_ns))
 			continue;
 		f->state = UNWIND_FILE_NEW;
+		f->refused_ns = 0;
 		t->n_refused--;
 		changed(ctx, f);
 	}
+}
+
+/* Notes that the table of F could not be made. */
+static void fail(struct unwind_tables *t, struct unwind_file *f, int error, uint64_t now_ns)
+{
+	t->stats.n_failed++;
+	f->state = table_builder_is_final(error) ? UNWIND_FILE_NONE : UNWIND_FILE_NEW;
+	f->refused_ns = now_ns;
 }
 
 static int take_one(struct unwind_tables *t, const struct built_table *built, uint64_t now_ns,
@@ -313,8 +324,7 @@ static int take_one(struct unwind_tables *t, const struct built_table *built, ui
 	t->stats.build_ns += built->build_ns;
 	t->stats.n_bad += built->n_bad;
 	if (built->error) {
-		f->state = UNWIND_FILE_NONE;
-		t->stats.n_failed++;
+		fail(t, f, built->error, now_ns);
 		changed(ctx, f);
 		return 0;
 	}
@@ -338,6 +348,7 @@ static int take_one(struct unwind_tables *t, const struct built_table *built, ui
 	f->all_regs = head->all_regs;
 	f->build_id = built->build_id;
 	f->used_ns = now_ns; /* samples wait for it */
+	f->refused_ns = 0;
 	f->state = UNWIND_FILE_READY;
 	t->stats.n_tables++;
 	t->stats.n_lines += f->n_lines;

@@ -18,7 +18,7 @@
 #include "daemon/collector/unwind_memory.h"
 
 enum unwind_file_state {
-	UNWIND_FILE_NEW,     /* nobody has asked for its table, or it had to go */
+	UNWIND_FILE_NEW,     /* not asked for, or to be asked for again */
 	UNWIND_FILE_WANTED,  /* being made */
 	UNWIND_FILE_READY,   /* at line */
 	UNWIND_FILE_NONE,    /* cannot have one */
@@ -33,7 +33,7 @@ struct unwind_file {
 	bool all_regs;
 	struct msg_build_id build_id; /* as the file says; where READY */
 	uint64_t used_ns;	      /* when a sample last lay in it (CLOCK_MONOTONIC) */
-	uint64_t refused_ns;	      /* NO_ROOM: since when */
+	uint64_t refused_ns;	      /* when it found no room, or was not made; 0 = never */
 	uint32_t n_refs;
 	bool orphan; /* the tables are gone: it goes with its last reference */
 };
@@ -51,7 +51,8 @@ int unwind_tables__file(struct unwind_tables *t, int fd, struct unwind_file **re
 /* Takes NULL. */
 void unwind_file__unref(struct unwind_file *file);
 
-/* Has the table of FILE made from FD, if it has none and can have one. 0 or -errno. */
+/* Has the table of FILE made from FD, if it has none and can have one. Where that cannot be asked
+ * for just now, the state stays UNWIND_FILE_NEW: the caller asks again. 0 or -errno. */
 int unwind_tables__want(struct unwind_tables *t, struct unwind_file *file, int fd, uint64_t now_ns);
 
 /* The state of FILE has changed. */

@@ -2,6 +2,7 @@
 #include "daemon/collector/unwinding.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,10 @@
 #include "daemon/collector/unwinder.h"
 #include "daemon/collector/vdso.h"
 #include "daemon/opener/opener.h"
+
+/* So much memory of parked samples goes back to the system when they have gone: less is not worth
+ * the time. */
+#define TRIM_BYTES (1u << 20)
 
 struct parked {
 	struct window *window;	  /* borrowed */
@@ -35,8 +40,9 @@ struct unwinding {
 	int vdso_fd;
 	struct parked *parked; /* in the order of arrival */
 	size_t n_parked, cap_parked, parked_bytes, parked_bytes_max;
-	bool changed;	   /* a table came or went since the walker was told */
-	uint64_t n_opened; /* objects__n_opened() then */
+	size_t parked_peak; /* the most of parked_bytes since none was parked */
+	bool changed;	    /* a table came or went since the walker was told */
+	uint64_t n_opened;  /* objects__n_opened() then */
 	struct walked_sample walked;
 };
 
@@ -174,6 +180,7 @@ static int park(struct unwinding *u, struct window *w, const struct process *p,
 	memcpy(parked.sample, s, parked.size);
 	mapset__ref(p->maps);
 	u->parked_bytes += parked.size;
+	u->parked_peak = MAX(u->parked_peak, u->parked_bytes);
 	u->parked[u->n_parked++] = parked;
 	return 0;
 }
@@ -272,8 +279,9 @@ static int resume(struct unwinding *u, struct parked *p, bool at_once, bool *ret
 	int r;
 
 	*ret_done = false;
+	/* There may have been no room for the question before. */
 	if (!at_once && unwind_code_of(p->at->object, &line) == UNWIND_CODE_UNKNOWN)
-		return 0;
+		return want_table(u, &p->process, p->at);
 	r = finish(u, &p->process, p->sample, &p->at);
 	if (r < 0 || (p->at && !at_once))
 		return r;
@@ -299,6 +307,10 @@ static int resume_all(struct unwinding *u, const struct window *window, bool at_
 			u->parked[kept++] = *p;
 	}
 	u->n_parked = kept;
+	if (!kept && u->parked_peak >= TRIM_BYTES)
+		malloc_trim(0);
+	if (!kept)
+		u->parked_peak = 0;
 	return r;
 }
 
@@ -310,17 +322,25 @@ static void on_table(void *ctx, const struct unwind_file *file)
 	u->changed = true;
 }
 
-int unwinding__pump(struct unwinding *u, const struct processes *processes, uint64_t now_ns)
+/* Tells the walker of the tables that came or went. */
+static void tell_of_tables(struct unwinding *u)
 {
-	int r = unwind_tables__take(u->tables, now_ns, on_table, u);
-
-	if (r == 0 && u->n_parked)
-		r = resume_all(u, NULL, false);
 	/* What could not be opened through one process may have been through another. */
 	if (u->changed || u->n_opened != objects__n_opened(u->options.objects))
 		spaces__rebind(u->spaces);
 	u->changed = false;
 	u->n_opened = objects__n_opened(u->options.objects);
+}
+
+int unwinding__pump(struct unwinding *u, const struct processes *processes, uint64_t now_ns)
+{
+	int r = unwind_tables__take(u->tables, now_ns, on_table, u);
+
+	/* At once: the memory of a table that went is handed out again a second after NOW_NS. */
+	tell_of_tables(u);
+	if (r == 0 && u->n_parked)
+		r = resume_all(u, NULL, false);
+	tell_of_tables(u);
 	return r < 0 ? r : spaces__sync(u->spaces, processes, now_ns);
 }
 

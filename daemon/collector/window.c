@@ -126,13 +126,16 @@ static int intern_process(struct window *w, const struct process *p, uint32_t *r
 }
 
 /* A process is described as it was at its last sample: exec and prctl change the name, exec the
- * mappings. */
-static void refresh_process(struct window *w, uint32_t i, const struct process *p)
+ * mappings. Samples that had to wait for a table come after later ones. */
+static void refresh_process(struct window *w, uint32_t i, const struct process *p, uint64_t time_ns)
 {
 	struct window_process *wp = &w->processes[i];
 
-	memcpy(wp->comm, p->comm, COMM_SIZE);
 	wp->n_samples++;
+	if (time_ns < wp->last_ns)
+		return;
+	wp->last_ns = time_ns;
+	memcpy(wp->comm, p->comm, COMM_SIZE);
 	if (wp->maps != p->maps) {
 		mapset__unref(wp->maps, w->objects_table);
 		wp->maps = p->maps;
@@ -222,6 +225,8 @@ static int push_user(struct window *w, const struct mapset *maps, const struct s
 		uint64_t addr = frame_addr(frames, i);
 		struct mapping *m = mapset__find(maps, addr);
 
+		if (m)
+			object__touch(m->object, s->time_ns);
 		r = push(w, node, m ? FRAME_USER : FRAME_UNMAPPED, addr, m);
 	}
 	return r;
@@ -252,7 +257,7 @@ static int add_overflow(struct window *w)
 	if (r == 0)
 		r = push(w, &node, FRAME_OVERFLOW, 0, NULL);
 	if (r == 0) {
-		refresh_process(w, process, &p);
+		refresh_process(w, process, &p, 0);
 		w->n_overflow++;
 		r = count_stack(w, thread, node);
 	}
@@ -291,7 +296,7 @@ int window__add(struct window *w, const struct process *p, const struct sample_r
 		r = intern_thread(w, process, s, &thread);
 	if (r < 0)
 		return r;
-	refresh_process(w, process, p);
+	refresh_process(w, process, p, s->time_ns);
 	r = push_stack(w, p, s, &node);
 	return r < 0 ? r : count_stack(w, thread, node);
 }

@@ -57,6 +57,7 @@ struct window_process {
 	uint64_t start_ns;
 	char comm[COMM_SIZE]; /* the last one in the window */
 	struct mapset *maps;  /* a reference; as it was at the last sample */
+	uint64_t last_ns;     /* when that was */
 	uint64_t n_samples;
 };
 
@@ -82,8 +83,8 @@ struct window_object {
 /* How the unwinding went, for the comments. */
 struct window_unwinding {
 	uint64_t n_tables, n_table_bytes; /* that the walker has at the end of the window */
-	uint64_t n_built, n_failed;    /* tables in this window; failed: the file cannot have one */
-	uint64_t n_evicted, n_refused; /* for lack of room */
+	uint64_t n_built, n_failed;	  /* tables in this window; failed: not to be made */
+	uint64_t n_evicted, n_refused;	  /* for lack of room */
 	uint64_t cache_hits,
 	    cache_misses; /* frames whose rule the walker had at hand, and others */
 };

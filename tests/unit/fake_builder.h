@@ -54,6 +54,11 @@ int table_builder__ask(struct table_builder *b, int fd, uint64_t id)
 	return 0;
 }
 
+bool table_builder_is_final(int error)
+{
+	return error == -ENOEXEC || error == -EIO;
+}
+
 int table_builder__fd(const struct table_builder *b)
 {
 	return FAKE_BUILDER_FD;

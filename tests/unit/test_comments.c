@@ -86,7 +86,16 @@ static bool has(const struct comments *c, const char *text)
 /* Host, frequency, account, share of whole stacks, sources of names: one text a line. */
 static void lines_of_a_window(void **state)
 {
-	struct window w = {.n_samples = 200, .ticks = {.expected = 300, .kept = 200, .idle = 100}};
+	struct window w = {.n_samples = 200,
+			   .ticks = {.expected = 300, .kept = 200, .idle = 100},
+			   .unwinding = {.n_tables = 3,
+					 .n_table_bytes = 5 << 10,
+					 .n_built = 1,
+					 .n_failed = 2,
+					 .n_evicted = 4,
+					 .n_refused = 6,
+					 .cache_hits = 900,
+					 .cache_misses = 7}};
 	struct named_window named = {
 	    .n_frames_by_source = {[NAME_DWARF] = 3, [NAME_SYMTAB] = 2, [NAME_KALLSYMS] = 1}};
 	const uint64_t ends[STACK_END_MAX] = {
@@ -103,6 +112,8 @@ static void lines_of_a_window(void **state)
 	assert_true(has(&c, "samples: expected=300 kept=200 idle=100 filtered=0 lost=0"));
 	assert_true(has(&c, "rooted=150 of 200 samples (75.00%)"));
 	assert_true(has(&c, "truncated: no_info=10 depth=40"));
+	assert_true(has(&c, "unwinding: tables=3 (5 KiB) built=1 failed=2 evicted=4 refused=6 "
+			    "cache_hits=900 cache_misses=7"));
 	assert_true(has(&c, "dwarf=3 symtab=2 kallsyms=1 none=0"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));

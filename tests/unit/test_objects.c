@@ -194,7 +194,7 @@ static void open_files_are_bounded(void **state)
 {
 	struct rlimit before, limit;
 	struct objects *objects = NULL;
-	struct object *held[100] = {NULL};
+	struct object *held[OBJECTS_FDS_RESERVED + 100] = {NULL};
 	size_t n = 0, n_open = 0;
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);

@@ -55,6 +55,11 @@ static void slow(struct answer *a)
 	nanosleep(&(struct timespec){.tv_nsec = 300 * 1000 * 1000}, NULL);
 }
 
+static void never(struct answer *a)
+{
+	pause();
+}
+
 static void says_failed(struct answer *a)
 {
 	a->msg.type = MSG_FAILED;
@@ -152,6 +157,7 @@ static const struct fake {
     {"honest", honest, 0},
     {"answers_once", answers_once, 0},
     {"slow", slow, 0},
+    {"never", never, -EIO},
     {"says_failed", says_failed, -ENOEXEC},
     {"no_memory", no_memory, -EIO},
     {"two_descriptors", two_descriptors, -EIO},
@@ -408,7 +414,7 @@ static void is_readable_until_all_is_taken(void **state)
 	table_builder__free(b);
 }
 
-/* The end waits for the table at work; the questions behind it and what nobody took are dropped. */
+/* The questions that wait and what nobody took are dropped. */
 static void ends_amid_questions(void **state)
 {
 	size_t n = n_open_files();
@@ -424,10 +430,79 @@ static void ends_amid_questions(void **state)
 	assert_int_equal(kill((pid_t)starts.tgid, 0), -1);
 }
 
+/* The end does not wait for the table at work. */
+static void ends_amid_a_table(void **state)
+{
+	size_t n = n_open_files();
+	struct starts starts;
+	struct table_builder *b = begin("never", &starts);
+	uint64_t before;
+
+	ask(b, 1);
+	while (!starts.n)
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	before = clock_ns(CLOCK_MONOTONIC);
+	table_builder__free(b);
+	assert_true(clock_ns(CLOCK_MONOTONIC) - before < 5 * NSEC_PER_SEC);
+	assert_int_equal(starts.n, 1);
+	assert_int_equal(n_open_files(), n);
+	assert_int_equal(kill((pid_t)starts.tgid, 0), -1);
+}
+
+static void questions_are_bounded(void **state)
+{
+	size_t n = n_open_files();
+	struct starts starts;
+	struct table_builder *b = begin("never", &starts);
+	cleanup_close int fd = a_file();
+
+	ask(b, 0);
+	while (!starts.n) /* that one is at work */
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	for (uint64_t i = 1; i <= TABLE_BUILDER_QUESTIONS_MAX; i++)
+		ask(b, i);
+	assert_int_equal(table_builder__ask(b, fd, 100), TABLE_BUILDER_FULL);
+	fd = close_fd(fd);
+	table_builder__free(b);
+	assert_int_equal(n_open_files(), n);
+}
+
+/* One that gave a bad table is not asked about the next file. */
+static void one_that_has_lied_is_ended(void **state)
+{
+	struct starts starts;
+	struct table_builder *b = begin("bad_row", &starts);
+
+	for (unsigned i = 1; i <= 2; i++) {
+		struct built_table t;
+
+		ask(b, i);
+		t = await(b);
+		assert_int_equal(t.error, -EBADMSG);
+		assert_int_equal(starts.n, i);
+		assert_int_equal(kill((pid_t)starts.tgid, 0), -1);
+	}
+	table_builder__free(b);
+}
+
+static void which_errors_are_final(void **state)
+{
+	static const int final[] = {-ENOEXEC, -EIO, -EBADMSG, -EFBIG};
+	static const int passing[] = {-ENOMEM, -EMFILE, -ENFILE, -EAGAIN};
+
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(table_builder_is_final(final[i]));
+		assert_false(table_builder_is_final(passing[i]));
+	}
+}
+
 static void those_that_lie(void **state)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(fakes); i++) {
 		size_t n = n_open_files();
+
+		if (fakes[i].spoil == never)
+			continue; /* nor does the test wait for it */
 		struct starts starts;
 		struct table_builder *b = begin(fakes[i].name, &starts);
 		struct built_table t;
@@ -659,6 +734,10 @@ int main(int argc, char **argv)
 	    in_scratch_dir(answers_come_in_order),
 	    in_scratch_dir(is_readable_until_all_is_taken),
 	    in_scratch_dir(ends_amid_questions),
+	    in_scratch_dir(ends_amid_a_table),
+	    in_scratch_dir(questions_are_bounded),
+	    in_scratch_dir(one_that_has_lied_is_ended),
+	    in_scratch_dir(which_errors_are_final),
 	    in_scratch_dir(those_that_lie),
 	    in_scratch_dir(one_that_dies),
 	    in_scratch_dir(rests_when_there_is_nothing_to_do),

@@ -309,6 +309,27 @@ static void a_file_that_cannot_have_one_is_not_asked_again(void **state)
 	assert_int_equal(unwind_tables__stats(s->t)->build_ns, 1000);
 }
 
+/* What passes does not mark the file for ever; nor is it asked about all the time meanwhile. */
+static void a_failure_that_passes(void **state)
+{
+	struct scene *s = *state;
+	struct unwind_file *f = file(s, "a");
+
+	want(s, f, T0);
+	fake_builder__fail(s->builder, 0, -EMFILE);
+	take(s, T0);
+	assert_int_equal(f->state, UNWIND_FILE_NEW);
+	assert_false(unwind_tables__busy(s->t));
+	assert_int_equal(unwind_tables__stats(s->t)->n_failed, 1);
+	want(s, f, T0 + 3 * SECOND - 1);
+	assert_int_equal(f->state, UNWIND_FILE_NEW);
+	want(s, f, T0 + 3 * SECOND);
+	assert_int_equal(f->state, UNWIND_FILE_WANTED);
+	fake_builder__make(s->builder, 1, table_lines, TABLE_LINES);
+	take(s, T0 + 3 * SECOND);
+	assert_int_equal(f->state, UNWIND_FILE_READY);
+}
+
 static void answers_find_their_files(void **state)
 {
 	struct scene *s = *state;
@@ -335,6 +356,10 @@ static void a_question_that_fails(void **state)
 	assert_false(unwind_tables__busy(s->t));
 	/* Out of descriptors is no reason to end: the next sample asks again. */
 	s->builder->error = -EMFILE;
+	assert_int_equal(unwind_tables__want(s->t, f, 0, T0), 0);
+	assert_int_equal(f->state, UNWIND_FILE_NEW);
+	/* Too many questions wait: likewise. */
+	s->builder->error = TABLE_BUILDER_FULL;
 	assert_int_equal(unwind_tables__want(s->t, f, 0, T0), 0);
 	assert_int_equal(f->state, UNWIND_FILE_NEW);
 	s->builder->error = 0;
@@ -607,6 +632,7 @@ int main(void)
 	    in_scene(idle_files_are_bounded),
 	    in_scene(a_table_is_made_once),
 	    in_scene(a_file_that_cannot_have_one_is_not_asked_again),
+	    in_scene(a_failure_that_passes),
 	    in_scene(answers_find_their_files),
 	    in_scene(a_question_that_fails),
 	    in_scene(the_longest_unused_goes),

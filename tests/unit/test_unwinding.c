@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/procstat.h"
 #include "daemon/collector/unwinding.c"
 #include "tests/unit/fake_builder.h"
 #include "tests/unit/made_walk.h"
@@ -387,6 +388,24 @@ static void parked_bytes_are_bounded(void **state)
 	/* The end frees what is parked. */
 }
 
+/* A sample whose question found no room waits for it, even if none of that file follows. */
+static void a_question_without_room_is_asked_later(void **state)
+{
+	struct scene *s = *state;
+
+	fake_builder->error = TABLE_BUILDER_FULL;
+	add(s, &s->now, s->me, sample(s, s->me->tgid));
+	pump(s);
+	assert_int_equal(fake_builder->n_asked, 0);
+	assert_int_equal(unwinding__n_parked(s->u), 1);
+	fake_builder->error = 0;
+	pump(s);
+	assert_int_equal(fake_builder->n_asked, 1);
+	make_table(s, 0, &s->leaf);
+	make_table(s, 1, &s->root);
+	expect_whole(s, 0);
+}
+
 static void an_error_of_who_takes_them_goes_up(void **state)
 {
 	struct scene *s = *state;
@@ -405,6 +424,83 @@ static void an_error_of_who_takes_them_goes_up(void **state)
 	assert_int_equal(unwinding__flush(s->u, &s->now), 0);
 	assert_int_equal(s->n_got, 4);
 	assert_int_equal(s->got[3].seq, 3);
+}
+
+/* ---- stacks that are longer than their copy ------------------------------------------------- */
+
+/* Our own memory in place of a stack, of which CODE's frame takes all but the last word. */
+static uint64_t long_stack[(STACK_COPY_MAX + 2 * USER_PAGE) / 8]
+    __attribute__((aligned(USER_PAGE)));
+
+/* A sample with a full copy of the begin of long_stack, from word FROM on. */
+static struct sample_record *long_sample(struct scene *s, size_t from)
+{
+	const uint64_t *sp = long_stack + from;
+	struct unwind_regs regs = made_regs(CODE + 1, (uintptr_t)sp, 0);
+
+	made_walk(&s->walk, s->me->tgid, &regs, sp, STACK_COPY_MAX - 8 * from);
+	s->walk.sample.record.start_ns = s->me->start_ns;
+	return &s->walk.sample.record;
+}
+
+static void make_long_scene(struct scene *s)
+{
+	struct procstat st;
+
+	assert_int_equal(procstat_read(s->me->tgid, &st), 0);
+	s->me->start_ns = st.start_ns;
+	for (size_t i = 0; i < ARRAY_SIZE(long_stack); i++)
+		long_stack[i] = i;
+	long_stack[ARRAY_SIZE(long_stack) - 1] = LIB + 5;
+	/* Both tables at once. */
+	s->leaf = made_table_of(0x2000, made_rule((int)ARRAY_SIZE(long_stack) - 2));
+	add(s, &s->now, s->me, long_sample(s, 1));
+	make_table(s, 0, &s->leaf);
+	make_table(s, 1, &s->root);
+	assert_int_equal(s->n_got, 1);
+}
+
+/* Of a sample that has to wait (the first), and of one that need not. */
+static void what_lies_beyond_the_copy_is_read(void **state)
+{
+	struct scene *s = *state;
+
+	make_long_scene(s);
+	expect_whole(s, 0);
+	add(s, &s->now, s->me, long_sample(s, 1));
+	expect_whole(s, 1);
+}
+
+/* What its end overlaps has changed: who knows what else has. */
+static void a_stack_that_has_changed_is_cut(void **state)
+{
+	struct scene *s = *state;
+	struct sample_record *r;
+
+	make_long_scene(s);
+	r = long_sample(s, 1);
+	long_stack[STACK_COPY_MAX / 8 - 1]++;
+	add(s, &s->now, s->me, r);
+	assert_int_equal(s->got[1].end, STACK_END_CUT);
+	assert_int_equal(s->got[1].n_user, 1);
+	/* So is that of a process that has the tgid now. */
+	r = long_sample(s, 1);
+	s->me->start_ns += 1000 * NSEC_PER_SEC;
+	add(s, &s->now, s->me, r);
+	assert_int_equal(s->got[2].end, STACK_END_CUT);
+}
+
+/* A copy that is not full has ended because there was no more. */
+static void a_copy_that_is_not_full_is_all_there_is(void **state)
+{
+	struct scene *s = *state;
+	struct sample_record *r;
+
+	make_long_scene(s);
+	r = long_sample(s, 0);
+	r->stack_bytes = STACK_COPY_MAX - USER_PAGE;
+	add(s, &s->now, s->me, r);
+	assert_int_equal(s->got[1].end, STACK_END_UNREADABLE);
 }
 
 /* ---- samples without anything to walk by ----------------------------------------------------- */
@@ -458,6 +554,10 @@ static void between_two_programs(void **state)
 	made_walk__goes_on(&s->walk, &old, ((uint64_t[]){1, 2}), 16);
 	add(s, &s->now, s->me, record);
 	assert_int_equal(s->got[1].end, STACK_END_NO_MM);
+	/* A stack for which the ring had no room is there. */
+	sample(s, s->me->tgid);
+	record->flags = SAMPLE_IN_EXEC | SAMPLE_STACK_CUT;
+	assert_false(between_programs(s->me, record));
 	/* No stack any more, though there is code at that address. */
 	sample(s, s->me->tgid);
 	record->flags = SAMPLE_IN_EXEC;
@@ -588,7 +688,11 @@ int main(void)
 	    in_scene(flush_gives_what_there_is),
 	    in_scene(flush_walks_as_far_as_tables_go),
 	    in_scene(parked_bytes_are_bounded),
+	    in_scene(a_question_without_room_is_asked_later),
 	    in_scene(an_error_of_who_takes_them_goes_up),
+	    in_scene(what_lies_beyond_the_copy_is_read),
+	    in_scene(a_stack_that_has_changed_is_cut),
+	    in_scene(a_copy_that_is_not_full_is_all_there_is),
 	    in_scene(a_process_without_mappings),
 	    in_scene(a_file_that_is_not_there),
 	    in_scene(between_two_programs),

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "daemon/collector/unwind_tables.h"
 #include "tests/unit/made_sample.h"
 
 #define EXE 0x400000
@@ -274,6 +275,52 @@ static void a_process_is_as_it_was_at_its_last_sample(void **state)
 	frame_is(f[0], FRAME_USER, EXE + 1, s->lib);
 }
 
+/* A sample that waited for a table comes late: it does not bring the old program back. */
+static void a_late_sample_does_not_rename_a_process(void **state)
+{
+	struct scene *s = *state;
+	struct process before = s->process;
+	struct made_sample late = made_sample(s->process.tgid, s->process.tgid, "before", NO_FRAMES,
+					      FRAMES(EXE + 1), STACK_END_ROOT);
+	struct made_sample last = late;
+
+	last.record.time_ns = 2000;
+	late.record.time_ns = 1000;
+	mapset__ref(before.maps);
+	strcpy(s->process.comm, "after");
+	mapset__unref(s->process.maps, s->objects);
+	assert_int_equal(mapset__new(&s->process.maps), 0);
+	assert_int_equal(window__add(s->w, &s->process, &last.record), 0);
+	assert_int_equal(window__add(s->w, &before, &late.record), 0);
+	assert_int_equal(s->w->n_processes, 1);
+	assert_int_equal(s->w->processes[0].n_samples, 2);
+	assert_string_equal(s->w->processes[0].comm, "after");
+	assert_ptr_equal(s->w->processes[0].maps, s->process.maps);
+	mapset__unref(before.maps, s->objects);
+}
+
+/* Each sample keeps the tables of all its frames in use, not only those of new frames. */
+static void samples_use_the_tables_of_their_frames(void **state)
+{
+	struct scene *s = *state;
+	struct unwind_file exe = {.n_refs = 1}, lib = {.n_refs = 1};
+	struct made_sample sample = made_sample(s->process.tgid, s->process.tgid, "t", NO_FRAMES,
+						FRAMES(LIB + 1, EXE + 2), STACK_END_ROOT);
+
+	s->exe->unwind = &exe;
+	s->lib->unwind = &lib;
+	for (uint64_t t = 1000; t < 1003; t++) {
+		sample.record.time_ns = t;
+		assert_int_equal(window__add(s->w, &s->process, &sample.record), 0);
+		assert_int_equal(exe.used_ns, t);
+		assert_int_equal(lib.used_ns, t);
+	}
+	sample.record.time_ns = 500; /* one that had to wait */
+	assert_int_equal(window__add(s->w, &s->process, &sample.record), 0);
+	assert_int_equal(exe.used_ns, 1002);
+	s->exe->unwind = s->lib->unwind = NULL;
+}
+
 static void a_reused_tgid_is_another_process(void **state)
 {
 	struct scene *s = *state;
@@ -419,6 +466,8 @@ int main(void)
 	    in_scene(the_interrupted_instruction_stays),
 	    in_scene(threads_by_number_and_name),
 	    in_scene(a_process_is_as_it_was_at_its_last_sample),
+	    in_scene(a_late_sample_does_not_rename_a_process),
+	    in_scene(samples_use_the_tables_of_their_frames),
 	    in_scene(a_reused_tgid_is_another_process),
 	    in_scene(close_lists_each_object_once),
 	    in_scene(at_the_limit_samples_overflow),
