@@ -30,6 +30,27 @@ static void row(struct made_table *m, uint64_t off, int number)
 	assert_int_equal(unwind_table__row(m->t, CODE + off, &rule), 0);
 }
 
+/* A row whose CFA is sp + CFA and that has saved rbx and rbp in the slots RBX and RBP (0 = not). */
+static void row_saved(struct made_table *m, uint64_t off, int cfa, uint8_t rbx, uint8_t rbp)
+{
+	struct unwind_rule rule = numbered(cfa);
+
+	rule.saved[0] = rbx;
+	rule.saved[1] = rbp;
+	assert_int_equal(unwind_table__row(m->t, CODE + off, &rule), 0);
+}
+
+static void holds_at(struct made_table *m, uint64_t off, int cfa, uint8_t rbx, uint8_t rbp)
+{
+	struct unwind_rule rule = unwind_lookup(m->lines, m->file, CODE + off);
+
+	assert_int_equal(rule.cfa_off, cfa);
+	assert_int_equal(rule.saved[0], rbx);
+	assert_int_equal(rule.saved[1], rbp);
+	assert_int_equal(rule.flags, 0);
+	assert_int_equal(rule.cfa_off2, 0);
+}
+
 /* The number of the rule at OFF, -1 = unknown code. */
 static int number_at(struct made_table *m, uint64_t off)
 {
@@ -80,6 +101,82 @@ static void rows_hold_up_to_the_next(void **state)
 }
 
 /* Between functions lies padding, which belongs to the one before; more than that is a gap. */
+/* push %rbp; 3 bytes; push %rbx; the body; pop %rbx; pop %rbp; ret: a row for each run. */
+static void pushes_and_pops_are_one_row(void **state)
+{
+	struct made_table *m = made_table__new(EM_X86_64);
+	struct made_table *flat = made_table__new(EM_X86_64);
+
+	begin(m, UNWIND_SOURCE_EH_FRAME, 64, 64);
+	row_saved(m, 64, 8, 0, 0);
+	row_saved(m, 65, 16, 0, 2);
+	row_saved(m, 69, 24, 3, 2);
+	row_saved(m, 76, 88, 3, 2); /* sub $64,%rsp is no step */
+	row_saved(m, 100, 24, 3, 2);
+	row_saved(m, 101, 16, 3, 2); /* some compilers let popped registers stand */
+	row_saved(m, 102, 8, 0, 0);
+	made_table__lay_out(m);
+	for (uint64_t off = 64; off < 128; off++) {
+		if (off < 65 || off >= 102)
+			holds_at(m, off, 8, 0, 0);
+		else if (off < 69 || off == 101)
+			holds_at(m, off, 16, 0, 2);
+		else
+			holds_at(m, off, off < 76 || off == 100 ? 24 : 88, 3, 2);
+	}
+	begin(flat, UNWIND_SOURCE_EH_FRAME, 64, 64);
+	row(flat, 64, 8);
+	row(flat, 76, 88);
+	row(flat, 100, 24);
+	made_table__lay_out(flat);
+	assert_int_equal(head_of(m)->n_rows, head_of(flat)->n_rows);
+	made_table__free(flat);
+	made_table__free(m);
+}
+
+/* A step beyond the reach of the row, or the other way, begins another. */
+static void runs_that_end(void **state)
+{
+	struct made_table *m = made_table__new(EM_X86_64);
+
+	begin(m, UNWIND_SOURCE_EH_FRAME, 64, 128);
+	row_saved(m, 64, 8, 0, 0);
+	row_saved(m, 64 + UNWIND_STEPS_BYTES, 16, 0, 2);
+	row_saved(m, 64 + UNWIND_STEPS_BYTES + 1, 24, 3, 2);
+	row_saved(m, 100, 8, 0, 0);
+	row_saved(m, 101, 16, 0, 2);
+	row_saved(m, 102, 8, 0, 0);
+	made_table__lay_out(m);
+	holds_at(m, 64 + UNWIND_STEPS_BYTES - 1, 8, 0, 0);
+	holds_at(m, 64 + UNWIND_STEPS_BYTES, 16, 0, 2);
+	holds_at(m, 64 + UNWIND_STEPS_BYTES + 1, 24, 3, 2);
+	holds_at(m, 99, 24, 3, 2);
+	holds_at(m, 100, 8, 0, 0);
+	holds_at(m, 101, 16, 0, 2);
+	holds_at(m, 102, 8, 0, 0);
+	made_table__free(m);
+}
+
+/* Of a run whose begin belongs to another function the rest holds. */
+static void the_rest_of_a_run(void **state)
+{
+	struct made_table *m = made_table__new(EM_X86_64);
+
+	begin(m, UNWIND_SOURCE_DEBUG_FRAME, 64, 64);
+	row_saved(m, 64, 8, 0, 0);
+	row_saved(m, 65, 16, 0, 2);
+	row_saved(m, 69, 24, 3, 2);
+	begin(m, UNWIND_SOURCE_EH_FRAME, 60, 7);
+	row(m, 60, 1000);
+	made_table__lay_out(m);
+	assert_int_equal(number_at(m, 66), 1000);
+	holds_at(m, 67, 16, 0, 2);
+	holds_at(m, 68, 16, 0, 2);
+	holds_at(m, 69, 24, 3, 2);
+	holds_at(m, 127, 24, 3, 2);
+	made_table__free(m);
+}
+
 static void padding_and_gaps(void **state)
 {
 	struct made_table *m = made_table__new(EM_X86_64);
@@ -307,6 +404,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_is_known_at_first),
 	    cmocka_unit_test(rows_hold_up_to_the_next),
+	    cmocka_unit_test(pushes_and_pops_are_one_row),
+	    cmocka_unit_test(runs_that_end),
+	    cmocka_unit_test(the_rest_of_a_run),
 	    cmocka_unit_test(padding_and_gaps),
 	    cmocka_unit_test(better_sources_win),
 	    cmocka_unit_test(of_one_source_the_inner_function_wins),
