@@ -1,0 +1,365 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every kind of code: the same few callers, compiled, linked, started and loaded in many ways.
+
+All programs of tests/programs/kinds/ run at once while one recording is made; each has its own test. They are
+nice, so that cprofd gets the time that it needs on a machine that is this busy.
+"""
+
+import collections
+import os
+import re
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import cprofd_run
+import stacks
+
+HZ = 499
+SECONDS = 10
+ENOUGH = 15  # samples of a program to say something
+
+# In what follows a name may be a regular expression behind "~", ANY, or MORE: any number of functions.
+ANY = "~"
+MORE = "..."
+START = ("main", ANY, ANY, "_start")  # glibc, dynamic or not
+MUSL_START = ("main", ANY, "_start")
+CHAIN = ("work", "inner", "outer", *START)
+FRAMES = ("work", "of_any_size", "aligned", "both", "many", "pushes", "large", *START)
+TAIL = ("work", "inner", *START)
+THREAD = ("work", "inner", "outer", "runs", ANY, "~clone")
+PLT = ("call_often", *START)
+JIT = ("[anonymous code]", "call_made", *START)
+CLONED = ("work", "inner", "outer", "child")
+
+
+class Kind:
+    """A program, and who called whom in it, leaf first.
+
+    The stacks with the first function of CHAIN in them are CHAIN, with at most LEAD functions inside of it. The
+    others end as CHAIN does, in its last ROOT functions. HANDLERS stand on top of all that.
+    """
+
+    def __init__(self, chain, program=None, *args, lead=0, root=4, handlers=(), child=False, twin=None):
+        self.chain, self.program, self.args, self.lead, self.root = chain, program, args, lead, root
+        self.handlers, self.child, self.twin = handlers, child, twin
+
+
+SAME = {
+    CHAIN: "pie no_pie static static_pie one_segment no_hdr gold lld lld_one_segment mold mold_static"
+           " large_model clang_pie no_info no_info_fp no_info_clang debug_frame debug_frame_gz gz",
+    FRAMES: "frames frames_size frames_plain frames_realigned frames_pushed frames_accumulated"
+            " frames_protected frames_clang frames_clang_realigned frames_clang_size no_info_frames"
+            " debug_frame_frames",
+    TAIL: "tail tail_clang",
+}
+KINDS = {name: Kind(chain) for chain, names in SAME.items() for name in names.split()}
+KINDS |= {name: Kind(PLT, lead=1) for name in (
+    "plt_lazy", "plt_now", "plt_ibt_lazy", "plt_ibt_now", "plt_gold", "plt_lld", "plt_lld_ibt", "plt_mold")}
+KINDS |= {
+    "frames_omitted": Kind(FRAMES, lead=1),  # burn() is a function of its own
+    "musl": Kind(("work", "inner", "outer", *MUSL_START), root=3),
+    "musl_static": Kind(("work", "inner", "outer", *MUSL_START), root=3),
+    "huge": Kind(("work", "huge_inner", "huge_outer", *START)),
+    "stripped": Kind(CHAIN, twin="pie"),
+    "no_sections": Kind(CHAIN, twin="pie"),
+    "cold": Kind(("split", *START), lead=1),
+    "vdso": Kind(("ask", "asks", *START), lead=3),
+    "coroutine": Kind(("work", r"~works\(", "resume", r"~resumes\(", "resume", *START)),
+    "chain_rs": Kind(("chain_rs::work", "chain_rs::inner", "chain_rs::main::{{closure}}", "chain_rs::outer",
+                      "chain_rs::main", MORE, *START)),
+    "chain_ml": Kind(("~camlChain__work", "~camlChain__inner", "~camlChain__outer", "~camlChain__fun",
+                      "~camlStdlib__List__iter", "~camlChain__entry", MORE, *START)),
+    "signals": Kind(CHAIN, "signals", "normal", handlers=("handle", "on_first", ANY)),
+    "signals_alternate": Kind(CHAIN, "signals", "alternate", handlers=("handle", "on_first", ANY)),
+    "signals_nested": Kind(CHAIN, "signals", "nested",
+                           handlers=("handle", "on_second", ANY, "~kill", "on_first", ANY)),
+    "ucontext": Kind(("work", "inner", "outer", "other_stack", ANY), root=2),
+    "fiber": Kind(("work", "inner", "outer", "other_stack"), root=1),
+    "boost_fiber": Kind(("work", "on_the_fiber", "~fiber_entry", "make_fcontext"), root=2),
+    "thread": Kind(THREAD, "thread", "started", root=2),
+    "thread_small": Kind(THREAD, "thread", "small", root=2),
+    "thread_alone": Kind(THREAD, "thread", "alone", root=2),
+    "clone": Kind((*CLONED, "~clone"), "clone", "clone", child=True, root=2),
+    "clone_raw": Kind((*CLONED, "raw_clone"), "clone", "raw", child=True, root=2),
+    "vfork": Kind((*CLONED, *START), "clone", "vfork", child=True),
+    "fork": Kind((*CLONED, *START), "clone", "fork", child=True),
+    "jit": Kind(JIT, "jit", "frame"),
+    "jit_without": Kind(JIT, "jit", "none"),
+    "jit_protect": Kind(JIT, "jit", "protect"),
+    "jit_back": Kind(("work", *JIT), "jit", "back"),
+}
+OTHERS = {"m32": ("m32",), "deep_throw": ("deep_throw", 120)}
+
+OPEN = {}
+
+
+# ---- what was recorded ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def kinds_dir(build_dir):
+    """The folder of the programs, built."""
+    out = build_dir / "tests" / "kinds"
+    subprocess.run([cprofd_run.TESTS / "programs" / "build-kinds", out], check=True)
+    return out
+
+
+@pytest.fixture
+def need(kinds_dir):
+    """Skips the test where a program could not be built: need("mold")."""
+    lines = (kinds_dir / "missing").read_text().splitlines()
+    missing = dict(line.split(" ", 1) for line in lines)
+
+    def check(name):
+        if name in missing:
+            pytest.skip(f"{name}: {missing[name]}")
+
+    return check
+
+
+class Nice(cprofd_run.Targets):
+    def start(self, name, *args, **kwargs):
+        return super().start(name, *args, preexec_fn=lambda: os.nice(15), **kwargs)
+
+
+def samples_by_pid(folder):
+    by_pid = collections.defaultdict(list)
+    for profile in cprofd_run.profiles(folder).values():
+        for s in profile.samples:
+            by_pid[s.number("pid")].append(s)
+    return by_pid
+
+
+@pytest.fixture(scope="module")
+def recorded(cprofd, kinds_dir, tmp_path_factory):
+    """The samples of each program: name -> samples."""
+    out = tmp_path_factory.mktemp("kinds")
+    pids = {}
+    with Nice(kinds_dir) as targets:
+        for name, kind in KINDS.items():
+            program = kind.program or name
+            if (kinds_dir / program).exists():
+                pids[name] = targets.start(program, 120, *kind.args).pid
+        for name, argv in OTHERS.items():
+            if (kinds_dir / argv[0]).exists():
+                pids[name] = targets.start(*argv).pid
+        for name, kind in KINDS.items():
+            if kind.child and name in pids:
+                pids[name] = cprofd_run.wait_until(lambda pid=pids[name]: cprofd_run.children(pid),
+                                                   what=f"child of {name}")[0]
+        time.sleep(1)
+        try:
+            run = cprofd("--all", "-F", HZ, "--seconds", SECONDS, "-o", out)
+        finally:
+            for name, kind in KINDS.items():
+                if kind.child and name in pids:
+                    os.kill(pids[name], 9)
+    assert run.status == 0, run.stderr
+    by_pid = samples_by_pid(out)
+    return {name: by_pid[pid] for name, pid in pids.items()}
+
+
+def user_names(sample):
+    """The functions outside of the kernel that are no inlined ones, leaf first."""
+    return [loc.lines[-1].function.name for loc in sample.locations if not stacks.is_kernel(loc)]
+
+
+def matches(name, wanted):
+    return bool(re.search(wanted[1:], name)) if wanted.startswith("~") else name == wanted
+
+
+def same(names, chain):
+    """Whether NAMES are those of CHAIN, one by one."""
+    if MORE in chain:
+        at = chain.index(MORE)
+        rest = chain[at + 1:]
+        return (len(names) >= len(chain) - 1 and same(names[:at], chain[:at]) and
+                same(names[len(names) - len(rest):], rest))
+    return len(names) == len(chain) and all(map(matches, names, chain))
+
+
+def is_right(names, kind):
+    if kind.handlers and names and matches(names[0], kind.handlers[0]):
+        n = len(kind.handlers)
+        return same(names[:n], kind.handlers) and is_right(names[n:], kind)
+    for i, name in enumerate(names):
+        if matches(name, kind.chain[0]):
+            return i <= kind.lead and same(names[i:], kind.chain)
+    # Calls the clock, say, or is between two calls. Or has no user part: exec, exit.
+    return same(names[-kind.root:], kind.chain[-kind.root:])
+
+
+def symbols(path):
+    """The functions of the program at PATH: sorted (address, name)."""
+    text = subprocess.run(["nm", "--defined-only", path], check=True, capture_output=True, text=True).stdout
+    return sorted((int(a, 16), name) for a, kind, name in (line.split() for line in text.splitlines())
+                  if kind in "tT")
+
+
+def named_by_twin(names, functions):
+    """Gives those that are file+0xoffset the names that another file with the same code has for them."""
+    out = []
+    for name in names:
+        found = re.fullmatch(r"(stripped|no_sections)\+0x([0-9a-f]+)", name)
+        if found:
+            at = int(found[2], 16)
+            name = [f for a, f in functions if a <= at][-1]
+        out.append(name)
+    return out
+
+
+@pytest.mark.parametrize("name", [
+    pytest.param(n, marks=pytest.mark.xfail(strict=False, reason=OPEN[n])) if n in OPEN else n for n in KINDS])
+def test_callers(need, recorded, kinds_dir, name):
+    kind = KINDS[name]
+    need(kind.program or name)
+    samples = recorded[name]
+    total = sum(s.count for s in samples)
+    assert total >= ENOUGH, "too few samples to say anything"
+    functions = symbols(kinds_dir / kind.twin) if kind.twin else None
+    in_chain = 0
+    for s in samples:
+        names = user_names(s)
+        if kind.twin:
+            names = named_by_twin(names, functions)
+        assert not stacks.why_cut(s), stacks.short(s, 8)
+        assert is_right(names, kind), " < ".join(names)
+        if any(matches(n, kind.chain[0]) for n in names):
+            in_chain += s.count
+    assert in_chain >= 0.5 * total
+
+
+@pytest.mark.parametrize("name", [n for n in KINDS if n.startswith("plt_")])
+def test_samples_in_the_plt(need, recorded, name):
+    """That there are any, so that the test above says something of it."""
+    need(name)
+    inside = sum(s.count for s in recorded[name]
+                 if user_names(s)[1:2] == ["call_often"] and user_names(s)[0] != "callee")
+    assert inside >= 5
+
+
+def test_programs_of_32_bits(need, recorded):
+    """Say where they are and that there is more."""
+    need("m32")
+    assert sum(s.count for s in recorded["m32"]) >= ENOUGH
+    for s in recorded["m32"]:
+        assert stacks.why_cut(s) == "32-bit process"
+        assert user_names(s)[0] in ("work", "_start"), stacks.short(s)
+
+
+def test_exceptions_through_many_calls(need, recorded):
+    """libgcc is half way through 300 frames, which it takes apart meanwhile."""
+    need("deep_throw")
+    samples = recorded["deep_throw"]
+    total = sum(s.count for s in samples)
+    assert total >= ENOUGH
+    assert sum(s.count for s in samples if stacks.why_cut(s)) <= 0.002 * total + 2
+    for s in samples:
+        names = user_names(s)
+        if not stacks.why_cut(s):
+            assert same(names[-4:], START), " < ".join(names)
+            assert names.count("descend") <= 301
+        if "descend" in names and not stacks.why_cut(s):
+            assert names[-5] == "catches"
+            first = names.index("descend")
+            assert set(names[first:-5]) == {"descend"}, " < ".join(names)
+
+
+# ---- what happens to a program while it runs --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def lives(cprofd, kinds_dir, tmp_path_factory):
+    """The samples of programs whose files or mappings change: name -> samples. By comm: a shell and what it runs."""
+    folder = tmp_path_factory.mktemp("copies")
+    out = tmp_path_factory.mktemp("lives")
+
+    def copy(program, name):
+        shutil.copy(kinds_dir / program, folder / name)
+        return folder / name
+
+    with Nice(kinds_dir) as targets:
+        pids = {
+            "deleted": targets.start(copy("pie", "deleted"), 60).pid,
+            "deleted_late": targets.start(copy("no_pie", "deleted_late"), 60).pid,
+            "replaced": targets.start(copy("pie", "replaced"), 60).pid,
+            "replaced_late": targets.start(copy("frames", "replaced_late"), 60).pid,
+            "memfd": targets.start("memfd", 60, kinds_dir / "pie").pid,
+            "reload": targets.start("reload", 60, kinds_dir / "libone_work.so", "one_work_outer",
+                                    kinds_dir / "libtwo_work.so", "two_work_outer").pid,
+        }
+        reuse = targets.start("pid_reuse", 60, kinds_dir / "pie", kinds_dir / "frames", kinds_dir / "static")
+        pids["reused"] = int(reuse.process.stdout.readline())
+        loop = f"while :; do {kinds_dir}/static 0.01; {kinds_dir}/pie 0.01; done"
+        targets.start("/bin/sh", "-c", loop)
+        time.sleep(0.5)
+        (folder / "deleted").unlink()
+        copy("frames", "new").rename(folder / "replaced")
+        running = cprofd.popen("--all", "-F", HZ, "--seconds", 5, "-o", out)
+        time.sleep(2)
+        (folder / "deleted_late").unlink()
+        copy("pie", "new").rename(folder / "replaced_late")
+        run = cprofd_run.finish(running)
+    assert run.status == 0, run.stderr
+    by_pid = samples_by_pid(out)
+    found = {name: by_pid[pid] for name, pid in pids.items()}
+    for comm in ("pie", "static"):
+        found[f"looped {comm}"] = [s for pid, samples in by_pid.items() for s in samples
+                                   if pid != pids["reused"] and s.labels["comm"] == comm]
+    return found
+
+
+@pytest.mark.parametrize("name", ["deleted", "deleted_late", "replaced", "replaced_late", "memfd"])
+def test_files_that_change(lives, name):
+    """Deleted, replaced by another, or never there: before the recording and during it."""
+    kind = Kind(FRAMES if name == "replaced_late" else CHAIN)
+    assert sum(s.count for s in lives[name]) >= ENOUGH
+    for s in lives[name]:
+        assert not stacks.why_cut(s), stacks.short(s, 8)
+        assert is_right(user_names(s), kind), stacks.short(s, 8)
+
+
+def samples_with(samples, name, enough):
+    found = [s for s in samples if name in s.names()]
+    assert sum(s.count for s in found) >= enough, f"samples with {name}"
+    return found
+
+
+def test_process_ids_that_are_used_again(lives):
+    """One pid, three programs in turn: each with its own functions."""
+    chains = {"pie": CHAIN, "static": CHAIN, "frames": FRAMES}
+    for comm, chain in chains.items():
+        samples = [s for s in lives["reused"] if s.labels["comm"] == comm]
+        for s in samples_with(samples, "work", ENOUGH):
+            assert is_right(user_names(s), Kind(chain)), stacks.short(s, 8)
+    total = sum(s.count for s in lives["reused"])
+    # Some 25 times exec, with the odd sample in the midst of it.
+    assert sum(s.count for s in lives["reused"] if stacks.why_cut(s)) <= 0.01 * total + 1
+
+
+@pytest.mark.parametrize("comm", ["pie", "static"])
+def test_short_lives_from_a_shell(lives, comm):
+    """10 ms each: all have a few samples at most, the first as good as any."""
+    samples = lives[f"looped {comm}"]
+    for s in samples_with(samples, "work", ENOUGH):
+        assert is_right(user_names(s), Kind(CHAIN)), stacks.short(s, 8)
+    total = sum(s.count for s in samples)
+    assert sum(s.count for s in samples if stacks.why_cut(s)) <= 0.01 * total + 1
+
+
+@pytest.mark.xfail(strict=False, reason="the kernel's walker goes on with the table of the library that was there "
+                   "until the collector has drained its rings, 100 ms later at most")
+def test_library_in_the_place_of_another(lives):
+    """Unloaded, and another loaded at the same address, every 100 ms: never one with the other's rules."""
+    cut = 0
+    for which in ("one", "two"):
+        chain = (f"{which}_work", f"{which}_work_inner", f"{which}_work_outer", "use", *START)
+        for s in samples_with(lives["reload"], f"{which}_work", ENOUGH):
+            if stacks.why_cut(s):
+                cut += s.count
+            else:
+                assert is_right(user_names(s), Kind(chain)), stacks.short(s, 8)
+    assert cut <= 0.005 * sum(s.count for s in lives["reload"])
