@@ -413,14 +413,37 @@ static int add_start(struct code_flow *f)
 	return r < 0 ? r : unwind_table__row(f->t, start, &root);
 }
 
+/*
+ * glibc's makecontext() has the first function of a stack return to code that nobody has called,
+ * though its FDE says so: it begins by taking the stack pointer from elsewhere. A return address is
+ * looked up a byte before, which is padding: there it says that this is a root.
+ */
+static int add_bottom(struct code_flow *f, const struct stretch *gap)
+{
+	static const struct unwind_rule root = {.cfa = UNWIND_CFA_ROOT};
+	static const uint8_t take_stack[] = {0x48, 0x89, 0xdc}; /* mov %rbx, %rsp */
+	uint8_t bytes[sizeof(take_stack)];
+	int r = elf_file__read_vaddr(f->file, gap->end, bytes, sizeof(bytes));
+
+	if (r < 0)
+		return r == -ENXIO ? 0 : r;
+	if (memcmp(bytes, take_stack, sizeof(bytes)) != 0)
+		return 0;
+	r = unwind_table__begin(f->t, UNWIND_SOURCE_CODE, gap->end - 1, gap->end);
+	return r < 0 ? r : unwind_table__row(f->t, gap->end - 1, &root);
+}
+
 static int do_file(struct code_flow *f)
 {
 	int r = find_gaps(f);
 
 	if (r == 0 && f->n_gaps)
 		r = find_entries(f);
-	for (size_t i = 0; i < f->n_gaps && r == 0; i++)
+	for (size_t i = 0; i < f->n_gaps && r == 0; i++) {
 		r = do_gap(f, &f->gaps[i]);
+		if (r == 0)
+			r = add_bottom(f, &f->gaps[i]);
+	}
 	return r == 0 ? add_start(f) : r;
 }
 

@@ -353,6 +353,42 @@ static void fills_the_gaps_of_a_file(void **state)
 	close_code(&f);
 }
 
+/* __start_context() of glibc, to which makecontext() has the first function of a stack return. */
+ASSEMBLE(bottom, "push %rbx\n pop %rbx\n ret\n .balign 16, 0x90\n"
+		 "mov %rbx, %rsp\n mov (%rsp), %rdi\n test %rdi, %rdi\n hlt");
+
+static void stacks_that_are_made_have_a_bottom(void **state)
+{
+	const struct unwind_rule known = BY(RSP, 8, 0, 0, 0, 0, 0, 0);
+	const struct unwind_rule root = {.cfa = UNWIND_CFA_ROOT};
+	const size_t n = (size_t)(bottom_end - bottom);
+	const uint64_t starts[] = {CODE_VADDR, CODE_VADDR + 16, CODE_VADDR + n};
+	struct elf_image image;
+	struct code_file f;
+
+	elf_image__init(&image);
+	f.off = elf_image__put(&image, bottom, n);
+	elf_image__segment(&image, PT_LOAD, PF_R | PF_X, f.off, CODE_VADDR, n);
+	f.fd = elf_image__fd(&image);
+	assert_int_equal(elf_file__open(&f.file, f.fd), 0);
+	assert_int_equal(unwind_table__new(&f.t), 0);
+	for (size_t i = 0; i < 2; i++) {
+		/* The first ends where its padding begins. */
+		uint64_t end = i ? starts[2] : starts[0] + 3;
+
+		assert_int_equal(unwind_table__begin(f.t, UNWIND_SOURCE_EH_FRAME, starts[i], end),
+				 0);
+		assert_int_equal(unwind_table__row(f.t, starts[i], &known), 0);
+	}
+	assert_int_equal(code_flow_read(f.file, f.t, NULL), 0);
+	for (size_t off = 0; off < n; off++) {
+		struct unwind_rule got = rule_at(f.t, f.file, f.off + off);
+
+		assert_memory_equal(&got, off == 15 ? &root : &known, sizeof(got));
+	}
+	close_code(&f);
+}
+
 static void other_machines_get_nothing(void **state)
 {
 	struct code_file f;
@@ -380,6 +416,7 @@ int main(void)
 	    cmocka_unit_test(the_child_of_clone_has_no_caller),
 	    cmocka_unit_test(anything_may_be_fed),
 	    cmocka_unit_test(fills_the_gaps_of_a_file),
+	    cmocka_unit_test(stacks_that_are_made_have_a_bottom),
 	    cmocka_unit_test(other_machines_get_nothing),
 	};
 
