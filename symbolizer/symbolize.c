@@ -252,6 +252,21 @@ static int name_from_dwarf(const struct files *files, struct elf_file *source, s
 }
 
 /* Names what is left from the symbols, with the line where DWARF had one. */
+/*
+ * The symbol for code at VADDR, or NULL. Nobody has called what a signal handler returns to, or the first
+ * function of a made stack: such a return address is a function's first, and we ask for the byte before.
+ */
+static const char *find_symbol(const struct symtab *symtab, uint64_t vaddr)
+{
+	const char *symbol = symtab__find(symtab, vaddr, NULL);
+	uint64_t start;
+
+	if (symbol)
+		return symbol;
+	symbol = symtab__find(symtab, vaddr + 1, &start);
+	return symbol && start == vaddr + 1 ? symbol : NULL;
+}
+
 static int name_from_symbols(const struct queries *q, const struct symtab *symtab,
 			     struct answer *answer)
 {
@@ -265,7 +280,7 @@ static int name_from_symbols(const struct queries *q, const struct symtab *symta
 
 		if (answer__is_named(answer, q->addrs[i]))
 			continue;
-		symbol = symtab__find(symtab, q->vaddrs[i], NULL);
+		symbol = find_symbol(symtab, q->vaddrs[i]);
 		if (!symbol)
 			continue;
 		r = answer__names(answer, symbol,

@@ -63,6 +63,50 @@ static void names_itself(void **state)
 	self_file__close(&self);
 }
 
+/* Behind bytes that belong to no function. */
+void behind_padding(void);
+__asm__(".text\n"
+	".type before_padding, %function\n"
+	"before_padding:\n"
+	"ret\n"
+	".size before_padding, .-before_padding\n"
+	".balign 16\n"
+	".skip 16\n"
+	".globl behind_padding\n"
+	".type behind_padding, %function\n"
+	"behind_padding:\n"
+	"ret\n"
+	".size behind_padding, .-behind_padding\n");
+
+static void a_function_may_be_returned_to_at_its_start(void **state)
+{
+	struct self_file self = {0};
+	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbols_view view;
+	struct limits limits;
+	uint64_t offs[3];
+	void *payload;
+	size_t n;
+
+	assert_int_equal(self_file__open(&self), 0);
+	offs[2] = off_of(&self, self_vaddr(&self, behind_padding));
+	offs[1] = offs[2] - 1;
+	offs[0] = offs[2] - 2;
+	fds.file = self.fd;
+	assert_int_equal(symbolize_offsets(&fds, offs, 3, &payload, &n, &limits), 0);
+	assert_int_equal(symbols_view__init(&view, payload, n, 3), 0);
+	assert_int_equal(view.addrs[0].n_frames, 0);
+	for (size_t i = 1; i < 3; i++) {
+		const struct msg_symbol_frame *frame = &view.frames[view.addrs[i].first_frame];
+
+		assert_int_equal(view.addrs[i].n_frames, 1);
+		assert_string_equal(view.strings + view.functions[frame->function].name,
+				    "behind_padding");
+	}
+	free(payload);
+	self_file__close(&self);
+}
+
 static void identifies_itself(void **state)
 {
 	struct msg_identity identity;
@@ -126,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(names_itself),
+	    cmocka_unit_test(a_function_may_be_returned_to_at_its_start),
 	    cmocka_unit_test(identifies_itself),
 	    cmocka_unit_test(a_debug_file_that_does_not_fit_is_ignored),
 	    cmocka_unit_test(wrong_questions_are_refused),
