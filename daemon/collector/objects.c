@@ -84,7 +84,10 @@ static enum object_kind kind_of(const struct object_id *id)
 	if (!strcmp(id->path, "[vdso]"))
 		return OBJECT_VDSO;
 	if (id->path[0] != '/' || !strncmp(id->path, "//anon", 6) ||
-	    !strncmp(id->path, "/memfd:", 7) || !strncmp(id->path, "/dev/zero", 9))
+	    !strncmp(id->path, "/dev/zero", 9))
+		return OBJECT_ANONYMOUS;
+	/* In memory there may be JIT code as well as a program, which the kernel has found a build id in. */
+	if (!strncmp(id->path, "/memfd:", 7) && !id->build_id.size)
 		return OBJECT_ANONYMOUS;
 	return OBJECT_FILE;
 }
