@@ -131,6 +131,22 @@ static bool between_programs(const struct process *p, const struct sample_record
 		!mapset__find(p->maps, sample_frames(s)[s->n_kernel]));
 }
 
+/* The same, seen by a walk that knew the code but found no stack. */
+static bool lost_in_exec(const struct sample_record *s)
+{
+	return s->flags & SAMPLE_IN_EXEC && s->n_user == 1 && s->user_end == STACK_END_UNREADABLE;
+}
+
+/* Makes the walked sample of S, without its user part. */
+static void leave_user_out(struct unwinding *u, const struct sample_record *s)
+{
+	u->walked.record = *s;
+	u->walked.record.n_user = 0;
+	u->walked.record.stack_bytes = u->walked.record.other_bytes = 0;
+	u->walked.record.user_end = STACK_END_NO_MM;
+	memcpy(u->walked.frames, sample_frames(s), s->n_kernel * sizeof(uint64_t));
+}
+
 /* Walks S to its end. *RET_AT is where it has to wait, or NULL. 0 or -errno. */
 static int finish(struct unwinding *u, const struct process *p, const struct sample_record *s,
 		  const struct mapping **ret_at)
@@ -140,11 +156,7 @@ static int finish(struct unwinding *u, const struct process *p, const struct sam
 
 	*ret_at = NULL;
 	if (between_programs(p, s)) {
-		u->walked.record = *s;
-		u->walked.record.n_user = 0;
-		u->walked.record.stack_bytes = u->walked.record.other_bytes = 0;
-		u->walked.record.user_end = STACK_END_NO_MM;
-		memcpy(u->walked.frames, sample_frames(s), s->n_kernel * sizeof(uint64_t));
+		leave_user_out(u, s);
 		return 0;
 	}
 	/* Each turn finds another file without a table, one of those that the process maps. */
@@ -154,6 +166,8 @@ static int finish(struct unwinding *u, const struct process *p, const struct sam
 			r = want_table(u, p, *ret_at);
 	} while (r == 0 && *ret_at &&
 		 unwind_code_of((*ret_at)->object, &line) != UNWIND_CODE_UNKNOWN);
+	if (r == 0 && !*ret_at && lost_in_exec(&u->walked.record))
+		leave_user_out(u, s);
 	return r;
 }
 
@@ -252,6 +266,10 @@ int unwinding__add(struct unwinding *u, struct window *w, const struct process *
 	const struct mapping *at;
 	int r = 0;
 
+	if (lost_in_exec(s)) {
+		leave_user_out(u, s);
+		s = &u->walked.record;
+	}
 	if (s->user_end != STACK_END_UNKNOWN)
 		return deliver(u, w, p, s);
 	if (runs(p)) {

@@ -565,11 +565,19 @@ static void between_two_programs(void **state)
 	add(s, &s->now, s->me, record);
 	assert_int_equal(s->got[2].end, STACK_END_NO_MM);
 	assert_int_equal(s->got[2].n_user, 0);
+	/* The walker of the kernel knew the code, but there was no stack. */
+	sample(s, s->me->tgid);
+	record->flags = SAMPLE_IN_EXEC;
+	record->user_end = STACK_END_UNREADABLE;
+	record->stack_bytes = 0;
+	add(s, &s->now, s->me, record);
+	assert_int_equal(s->got[3].end, STACK_END_NO_MM);
+	assert_int_equal(s->got[3].n_user, 0);
 	/* Code and a stack: exec has not begun to replace them, or is through. */
 	sample(s, s->me->tgid);
 	record->flags = SAMPLE_IN_EXEC;
 	add(s, &s->now, s->me, record);
-	assert_int_equal(s->n_got, 3);
+	assert_int_equal(s->n_got, 4);
 	assert_int_equal(unwinding__n_parked(s->u), 1);
 }
 
