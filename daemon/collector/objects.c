@@ -79,6 +79,11 @@ static bool id_equal(const struct object_id *a, const struct object_id *b)
 	       !strcmp(a->path, b->path);
 }
 
+static bool is_memfd(const char *path)
+{
+	return !strncmp(path, "/memfd:", 7);
+}
+
 static enum object_kind kind_of(const struct object_id *id)
 {
 	if (!strcmp(id->path, "[vdso]"))
@@ -86,8 +91,9 @@ static enum object_kind kind_of(const struct object_id *id)
 	if (id->path[0] != '/' || !strncmp(id->path, "//anon", 6) ||
 	    !strncmp(id->path, "/dev/zero", 9))
 		return OBJECT_ANONYMOUS;
-	/* In memory there may be JIT code as well as a program, which the kernel has found a build id in. */
-	if (!strncmp(id->path, "/memfd:", 7) && !id->build_id.size)
+	/* JIT code is written through one mapping and executed through another, so both are shared; those
+	 * of a program never are. */
+	if (is_memfd(id->path) && id->is_shared)
 		return OBJECT_ANONYMOUS;
 	return OBJECT_FILE;
 }
@@ -109,6 +115,11 @@ static int object__new(struct object **ret, const struct object_id *id)
 	o->n_refs = 1;
 	*ret = o;
 	return 0;
+}
+
+bool object__is_in_memory(const struct object *o)
+{
+	return o->id.path && is_memfd(o->id.path);
 }
 
 /* A free place in the array, or a new one at its end. */

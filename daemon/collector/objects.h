@@ -31,10 +31,11 @@ struct object_id {
 	const char *path; /* as the kernel gives it; "//anon", "[vdso]" for what is no file */
 	struct msg_build_id build_id; /* size 0 = not known */
 	uint64_t dev, ino, ino_gen;   /* 0 = not known: either these or the build id is */
+	bool is_shared;		      /* the mapping is; no part of the identity */
 };
 
 enum object_kind {
-	OBJECT_FILE,	  /* a path in a file system */
+	OBJECT_FILE,	  /* a path in a file system, or a program in a memfd */
 	OBJECT_VDSO,	  /* the kernel's [vdso] */
 	OBJECT_ANONYMOUS, /* no file: JIT code and the like; there is nothing to open */
 };
@@ -69,6 +70,9 @@ struct objects *objects__free(struct objects *objects);
 /* Finds or makes the object of ID, whose path is copied. *RET holds a new reference. 0 or
  * -ENOMEM. */
 int objects__get(struct objects *objects, const struct object_id *id, struct object **ret);
+
+/* Whether O is in a memfd: a program most likely, but it may be JIT code. */
+bool object__is_in_memory(const struct object *o);
 
 /* Whether another object may be opened within the limit on open files (RLIMIT_NOFILE). */
 bool objects__may_open(struct objects *objects);

@@ -56,7 +56,7 @@ static int parse_maps_line(char *line, procfs_mapping_fn fn, void *ctx)
 {
 	struct procfs_mapping m = {0};
 	unsigned maj, min;
-	char perms[8];
+	char perms[8] = "";
 	int path_at = 0;
 
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 " %n", &m.start,
@@ -65,6 +65,7 @@ static int parse_maps_line(char *line, procfs_mapping_fn fn, void *ctx)
 		return -EINVAL;
 	if (!strchr(perms, 'x'))
 		return 0;
+	m.object.is_shared = perms[3] == 's';
 	m.object.dev = makedev(maj, min);
 	m.object.path = line[path_at] ? line + path_at : "//anon";
 	if (!strcmp(m.object.path, "[vsyscall]"))

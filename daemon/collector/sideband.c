@@ -207,6 +207,7 @@ static bool decode_mmap(const struct mmap2_record *r, struct sideband_event *ev)
 	ev->len = r->len;
 	ev->off = r->pgoff;
 	ev->object.path = r->filename;
+	ev->object.is_shared = r->flags & MAP_SHARED;
 	if (r->header.misc & PERF_RECORD_MISC_MMAP_BUILD_ID) {
 		ev->object.build_id.size = MIN(r->build_id_size, sizeof(r->build_id));
 		memcpy(ev->object.build_id.bytes, r->build_id, ev->object.build_id.size);

@@ -394,6 +394,7 @@ enum unwind_code unwind_code_of(const struct object *o, uint32_t *ret_line)
 		return o->open == OBJECT_ABSENT ? UNWIND_CODE_NONE : UNWIND_CODE_UNKNOWN;
 	switch (o->unwind->state) {
 	case UNWIND_FILE_NONE:
+		return object__is_in_memory(o) ? UNWIND_CODE_FRAME : UNWIND_CODE_NONE;
 	case UNWIND_FILE_NO_ROOM:
 		return UNWIND_CODE_NONE;
 	case UNWIND_FILE_READY:

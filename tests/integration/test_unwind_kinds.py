@@ -19,7 +19,7 @@ import stacks
 
 HZ = 299
 SECONDS = 12
-ENOUGH = 15  # samples of a program to say something
+ENOUGH = 10  # samples of a program to say something
 # Samples until the kernel's walker knows of the process: a tenth of a second.
 AT_FIRST = HZ // 10
 
@@ -136,7 +136,7 @@ def first():
 
 class Nice(cprofd_run.Targets):
     def start(self, name, *args, **kwargs):
-        return super().start(name, *args, preexec_fn=lambda: os.nice(15), **kwargs)
+        return super().start(name, *args, preexec_fn=lambda: os.nice(5), **kwargs)
 
 
 def samples_by_pid(folder):
@@ -261,7 +261,7 @@ def test_samples_in_the_plt(need, recorded, name):
     need(name)
     inside = sum(s.count for s in recorded[name]
                  if user_names(s)[1:2] == ["call_often"] and user_names(s)[0] != "callee")
-    assert inside >= 5
+    assert inside >= 3
 
 
 def test_programs_of_32_bits(need, recorded):
@@ -310,7 +310,7 @@ def lives(cprofd, kinds_dir, tmp_path_factory):
             "deleted_late": targets.start(copy("no_pie", "deleted_late"), 60).pid,
             "replaced": targets.start(copy("pie", "replaced"), 60).pid,
             "replaced_late": targets.start(copy("frames", "replaced_late"), 60).pid,
-            "memfd_before": targets.start("memfd", 60, kinds_dir / "pie").pid,
+            "memfd": targets.start("memfd", 60, kinds_dir / "pie").pid,
             "reload": targets.start("reload", 60, kinds_dir / "libone_work.so", "one_work_outer",
                                     kinds_dir / "libtwo_work.so", "two_work_outer").pid,
         }
@@ -323,7 +323,7 @@ def lives(cprofd, kinds_dir, tmp_path_factory):
         copy("frames", "new").rename(folder / "replaced")
         running = cprofd.popen("--all", "-F", HZ, "--seconds", 6, "-o", out, preexec_fn=first)
         time.sleep(2)
-        pids["memfd"] = targets.start("memfd", 60, kinds_dir / "pie").pid
+        pids["memfd_late"] = targets.start("memfd", 60, kinds_dir / "pie").pid
         (folder / "deleted_late").unlink()
         copy("pie", "new").rename(folder / "replaced_late")
         run = cprofd_run.finish(running)
@@ -336,10 +336,7 @@ def lives(cprofd, kinds_dir, tmp_path_factory):
     return found
 
 
-@pytest.mark.parametrize("name", [
-    "deleted", "deleted_late", "replaced", "replaced_late", "memfd",
-    pytest.param("memfd_before", marks=pytest.mark.xfail(strict=False, reason="/proc/PID/maps has no build id, by "
-                 "which a program in memory is told from JIT code"))])
+@pytest.mark.parametrize("name", ["deleted", "deleted_late", "replaced", "replaced_late", "memfd", "memfd_late"])
 def test_files_that_change(lives, name):
     """Deleted, replaced by another, or never there: before the recording and during it."""
     kind = Kind(FRAMES if name == "replaced_late" else CHAIN)
@@ -347,7 +344,7 @@ def test_files_that_change(lives, name):
     for s in lives[name]:
         # What has just begun is in exec and in the dynamic linker first.
         assert not stacks.why_cut(s), stacks.short(s, 8)
-        assert is_right(user_names(s), kind) or name == "memfd" and "work" not in s.names(), stacks.short(s, 8)
+        assert is_right(user_names(s), kind) or name == "memfd_late" and "work" not in s.names(), stacks.short(s, 8)
 
 
 def samples_with(samples, name, enough):

@@ -113,7 +113,6 @@ static void kinds_by_path(void **state)
 	    {"//anon", OBJECT_ANONYMOUS},
 	    {"[heap]", OBJECT_ANONYMOUS},
 	    {"[stack]", OBJECT_ANONYMOUS},
-	    {"/memfd:jit (deleted)", OBJECT_ANONYMOUS},
 	    {"/dev/zero (deleted)", OBJECT_ANONYMOUS},
 	    {"[uprobes]", OBJECT_ANONYMOUS},
 	    {"", OBJECT_ANONYMOUS},
@@ -127,15 +126,19 @@ static void kinds_by_path(void **state)
 	}
 }
 
-/* A program that was put into memory, and which the kernel has read the build id of. */
-static void programs_in_memory_are_files(void **state)
+/* JIT code, which is written through another mapping, and a program that was put there. */
+static void what_is_in_memory(void **state)
 {
-	struct object_id id = {.path = "/memfd:program (deleted)", .build_id = {.size = 20}};
-	struct object *o;
+	for (int shared = 0; shared < 2; shared++) {
+		const struct object_id id = {
+		    .path = "/memfd:x (deleted)", .ino = 5 + (uint64_t)shared, .is_shared = shared};
+		struct object *o;
 
-	assert_int_equal(objects__get(*state, &id, &o), 0);
-	assert_int_equal(o->kind, OBJECT_FILE);
-	objects__unref(*state, o);
+		assert_int_equal(objects__get(*state, &id, &o), 0);
+		assert_int_equal(o->kind, shared ? OBJECT_ANONYMOUS : OBJECT_FILE);
+		assert_true(object__is_in_memory(o));
+		objects__unref(*state, o);
+	}
 }
 
 static struct object *numbered(struct objects *objects, unsigned i)
@@ -235,10 +238,10 @@ static void open_files_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    with_objects(a_new_one_is_untried),		with_objects(each_is_there_once),
-	    with_objects(identity_is_all_of_it),	with_objects(kinds_by_path),
-	    with_objects(programs_in_memory_are_files), with_objects(idle_ones_are_bounded),
-	    with_objects(those_in_use_all_stay),	with_objects(open_files_are_bounded),
+	    with_objects(a_new_one_is_untried),	 with_objects(each_is_there_once),
+	    with_objects(identity_is_all_of_it), with_objects(kinds_by_path),
+	    with_objects(what_is_in_memory),	 with_objects(idle_ones_are_bounded),
+	    with_objects(those_in_use_all_stay), with_objects(open_files_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

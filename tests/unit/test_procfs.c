@@ -58,6 +58,8 @@ static void executable_mappings_only(void **state)
 		  "ffffffffff600000-ffffffffff601000 --xp 00000000 00:00 0      [vsyscall]\n"),
 	    0);
 	assert_int_equal(seen.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(seen.mappings[i].object.is_shared, i == 2);
 	assert_string_equal(seen.paths[0], "/usr/bin/cat");
 	assert_int_equal(seen.mappings[0].start, 0x55d0c0002000);
 	assert_int_equal(seen.mappings[0].end, 0x55d0c0007000);

@@ -93,7 +93,8 @@ static void put_mmap(struct scene *s, uint16_t misc, uint32_t prot, const char *
 				 .min = 1,
 				 .ino = 55,
 				 .ino_generation = 3,
-				 .prot = prot};
+				 .prot = prot,
+				 .flags = strncmp(path, "/memfd:", 7) ? MAP_PRIVATE : MAP_SHARED};
 
 	if (misc & PERF_RECORD_MISC_MMAP_BUILD_ID) {
 		memset(r.build_id, 0xab, sizeof(r.build_id));
@@ -123,7 +124,8 @@ static void mappings(void **state)
 	put_mmap(s, PERF_RECORD_MISC_USER | PERF_RECORD_MISC_MMAP_BUILD_ID, PROT_EXEC, "/lib/y");
 	put_mmap(s, PERF_RECORD_MISC_USER, PROT_READ, "/not/code");
 	put_mmap(s, PERF_RECORD_MISC_KERNEL, PROT_EXEC, "[module]");
-	drains(s, 2);
+	put_mmap(s, PERF_RECORD_MISC_USER, PROT_EXEC, "/memfd:jit (deleted)");
+	drains(s, 3);
 	assert_int_equal(s->events[0].type, SIDEBAND_MMAP);
 	assert_int_equal(s->events[0].time_ns, 777);
 	assert_int_equal(s->events[0].tgid, 10);
@@ -140,6 +142,8 @@ static void mappings(void **state)
 	assert_int_equal(s->events[1].object.build_id.size, 20);
 	assert_int_equal(s->events[1].object.build_id.bytes[19], 0xab);
 	assert_int_equal(s->events[1].object.ino, 0);
+	assert_false(s->events[1].object.is_shared);
+	assert_true(s->events[2].object.is_shared);
 }
 
 static void names_and_programs(void **state)

@@ -560,6 +560,7 @@ static void code_of_files(void **state)
 	};
 	struct unwind_file f = {.line = 42};
 	struct object o = {.kind = OBJECT_FILE, .open = OBJECT_OPEN, .unwind = &f};
+	uint32_t none;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		uint32_t line = 7;
@@ -571,6 +572,10 @@ static void code_of_files(void **state)
 		o.kind = OBJECT_VDSO;
 		assert_int_equal(unwind_code_of(&o, &line), cases[i].code);
 	}
+	/* Was no program, after all. */
+	f.state = UNWIND_FILE_NONE;
+	o.id.path = "/memfd:jit (deleted)";
+	assert_int_equal(unwind_code_of(&o, &none), UNWIND_CODE_FRAME);
 }
 
 static void code_of_what_nobody_has_opened(void **state)
