@@ -67,6 +67,14 @@ def test_comments_name_host_and_frequency(busy_host):
         assert "99" in text
 
 
+def test_comments_say_how_the_unwinding_went(busy_host):
+    for p in busy_host.profiles.values():
+        line = next(c for c in p.comments if c.startswith("unwinding: "))
+        values = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
+        assert values["tables"] > 0 and values["refused"] == 0, line
+        assert values["cache_hits"] + values["cache_misses"] > 0, line
+
+
 def test_protoc_reads_them_too(busy_host):
     if not shutil.which("protoc"):
         pytest.skip("protoc is not installed")
