@@ -125,6 +125,40 @@ static void kinds_of_code(void **state)
 	walked_nowhere(h, STACK_END_UNKNOWN);
 }
 
+/* JIT code without a frame pointer: the nearest word that an indirect call may have left is it, also
+ * where the table of that file is not made yet, and not one of its callers. */
+static void words_that_are_looked_at(void **state)
+{
+	enum { LATE = 0x600000, JIT = 0x800000 };
+	struct host *h = *state;
+	struct unwind_regs regs = h->walk.regs;
+	struct unwind_mapping *code = host__mappings(h);
+	const uint64_t found[] = {JIT + 4, ret_addr(2)};
+
+	host__mapping(h, &(struct unwind_mapping){.start = LATE, .end = LATE + 4096});
+	host__mapping(h, &(struct unwind_mapping){
+			     .start = JIT, .end = JIT + 4096, .code = UNWIND_CODE_FRAME});
+	regs.ip = JIT + 4;
+	host__rule(h, 2, ROOT);
+	memcpy(&h->code[ret_addr(2) - CODE - 2], "\xff\xd0", 2); /* call *%rax */
+	h->stack[0] = ret_addr(1);				 /* a direct call */
+	h->stack[1] = ret_addr(2);
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_ROOT, found, 2);
+	code->code = UNWIND_CODE_UNKNOWN;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_UNKNOWN, found, 1);
+	assert_memory_equal(&h->walk.regs, &regs, sizeof(regs));
+	/* Nor where the code cannot be read: once there is a table, it is passed over. */
+	code->code = UNWIND_CODE_TABLE;
+	h->stack[0] = LATE + 5;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_UNKNOWN, found, 1);
+	code[1].code = UNWIND_CODE_TABLE;
+	walk_from(h, &regs);
+	walked_list(h, STACK_END_ROOT, found, 2);
+}
+
 /* ---- finding --------------------------------------------------------------------------------- */
 
 static void find_the_space_of_a_process(void **state)
@@ -276,6 +310,7 @@ int main(void)
 	    in_host(two_in_one_place_of_the_cache),
 	    in_host(unknown_code_in_the_middle),
 	    in_host(kinds_of_code),
+	    in_host(words_that_are_looked_at),
 	    in_host(find_the_space_of_a_process),
 	    in_host(find_a_mapping_among_many),
 	    in_host(find_a_row),
