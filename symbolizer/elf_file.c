@@ -15,6 +15,9 @@
 #define NOTE_BYTES_MAX (64u << 10)
 #define CRC_BYTES_MAX (2ull << 30)
 
+/* All notes that are looked at for the build id: libelf keeps what it has read. */
+#define ALL_NOTES_BYTES_MAX (1u << 20)
+
 #define ELFDATA_HOST (BYTE_ORDER == LITTLE_ENDIAN ? ELFDATA2LSB : ELFDATA2MSB)
 
 struct elf_file {
@@ -22,8 +25,10 @@ struct elf_file {
 	Elf *elf;
 	uint64_t size, blocks_bytes;
 	size_t shstrndx;
-	struct elf_segment *code;
-	size_t n_code;
+	struct elf_segment *code;  /* the executable ones */
+	struct elf_segment *loads; /* all that are loaded */
+	size_t n_code, n_loads;
+	uint64_t note_bytes_left;
 	struct msg_build_id build_id;
 };
 
@@ -35,6 +40,7 @@ struct elf_file *elf_file__close(struct elf_file *file)
 		return NULL;
 	elf_end(file->elf);
 	free(file->code);
+	free(file->loads);
 	free(file);
 	return NULL;
 }
@@ -119,20 +125,28 @@ static bool read_build_id(struct elf_file *file, Elf_Data *notes)
 	return false;
 }
 
-static int add_code_segment(struct elf_file *file, const GElf_Phdr *phdr)
+static void add_segment(struct elf_file *file, const GElf_Phdr *phdr)
 {
-	struct elf_segment *grown = reallocarray(file->code, file->n_code + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	file->code = grown;
 	/* p_filesz: bytes that exist only in memory have no offset. */
-	file->code[file->n_code++] = (struct elf_segment){
+	struct elf_segment segment = {
 	    .off = phdr->p_offset,
 	    .n_bytes = phdr->p_filesz,
 	    .vaddr = phdr->p_vaddr,
 	};
-	return 0;
+
+	file->loads[file->n_loads++] = segment;
+	if ((phdr->p_flags & PF_X) && phdr->p_filesz)
+		file->code[file->n_code++] = segment;
+}
+
+/* Whether N bytes of notes at OFF may be read. */
+static bool notes_readable(struct elf_file *file, uint64_t off, uint64_t n)
+{
+	if (n > MIN(NOTE_BYTES_MAX, file->note_bytes_left) ||
+	    !elf_file__bytes_plausible(file, off, n))
+		return false;
+	file->note_bytes_left -= n;
+	return true;
 }
 
 static int read_segments(struct elf_file *file)
@@ -143,19 +157,19 @@ static int read_segments(struct elf_file *file)
 		return -ENOEXEC;
 	if (n > LIMIT_SEGMENTS_MAX)
 		return -EFBIG;
+	file->code = calloc(n + 1, sizeof(*file->code));
+	file->loads = calloc(n + 1, sizeof(*file->loads));
+	if (!file->code || !file->loads)
+		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		GElf_Phdr phdr;
-		int r = 0;
 
 		if (!gelf_getphdr(file->elf, (int)i, &phdr))
 			return -ENOEXEC;
-		if (phdr.p_type == PT_LOAD && (phdr.p_flags & PF_X) && phdr.p_filesz)
-			r = add_code_segment(file, &phdr);
-		if (r < 0)
-			return r;
+		if (phdr.p_type == PT_LOAD)
+			add_segment(file, &phdr);
 		if (phdr.p_type == PT_NOTE && !file->build_id.size &&
-		    phdr.p_filesz <= NOTE_BYTES_MAX &&
-		    elf_file__bytes_plausible(file, phdr.p_offset, phdr.p_filesz))
+		    notes_readable(file, phdr.p_offset, phdr.p_filesz))
 			read_build_id(file, elf_getdata_rawchunk(
 						file->elf, (int64_t)phdr.p_offset, phdr.p_filesz,
 						phdr.p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR));
@@ -171,12 +185,26 @@ static void read_note_sections(struct elf_file *file)
 
 	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(file->elf, scn));) {
 		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type != SHT_NOTE ||
-		    shdr.sh_size > NOTE_BYTES_MAX ||
-		    !elf_file__bytes_plausible(file, shdr.sh_offset, shdr.sh_size))
+		    !notes_readable(file, shdr.sh_offset, shdr.sh_size))
 			continue;
 		if (read_build_id(file, elf_getdata(scn, NULL)))
 			return;
 	}
+}
+
+/*
+ * Whether the table of section names ends with the end of a name, as it has to: then libelf sees at
+ * once that each name has an end, else it looks for that from the table's end back, each time.
+ */
+static bool names_end(const struct elf_file *file)
+{
+	Elf_Scn *scn = elf_getscn(file->elf, file->shstrndx);
+	GElf_Shdr shdr;
+	char last = 1;
+
+	return scn && gelf_getshdr(scn, &shdr) && !(shdr.sh_flags & SHF_COMPRESSED) &&
+	       shdr.sh_size && elf_file__bytes_plausible(file, shdr.sh_offset, shdr.sh_size) &&
+	       pread_full(file->fd, &last, 1, shdr.sh_offset + shdr.sh_size - 1) == 1 && !last;
 }
 
 int elf_file__open(struct elf_file **ret, int fd)
@@ -192,6 +220,7 @@ int elf_file__open(struct elf_file **ret, int fd)
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
 	file->fd = fd;
+	file->note_bytes_left = ALL_NOTES_BYTES_MAX;
 	file->size = (uint64_t)st.st_size;
 	file->blocks_bytes = (uint64_t)st.st_blocks * 512;
 	r = check_headers(file);
@@ -202,7 +231,7 @@ int elf_file__open(struct elf_file **ret, int fd)
 	if (!file->elf || elf_kind(file->elf) != ELF_K_ELF)
 		return -ENOEXEC;
 	/* Without section names there are no sections for us; segments may still do. */
-	if (elf_getshdrstrndx(file->elf, &file->shstrndx) < 0)
+	if (elf_getshdrstrndx(file->elf, &file->shstrndx) < 0 || !names_end(file))
 		file->shstrndx = 0;
 	r = read_segments(file);
 	if (r < 0)
@@ -232,46 +261,86 @@ const struct elf_segment *elf_file__code(const struct elf_file *file, size_t *re
 	return file->code;
 }
 
-int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx)
+struct code_ranges {
+	struct elf_segment *v; /* vaddr and n_bytes only */
+	size_t n, cap;
+};
+
+static int add_range(struct code_ranges *ranges, uint64_t vaddr, uint64_t n_bytes)
 {
-	bool any = false;
+	int r;
+
+	if (vaddr + n_bytes <= vaddr)
+		return 0;
+	r = array_reserve(&ranges->v, &ranges->cap, ranges->n + 1, sizeof(*ranges->v));
+	if (r == 0)
+		ranges->v[ranges->n++] = (struct elf_segment){.vaddr = vaddr, .n_bytes = n_bytes};
+	return r;
+}
+
+static int by_vaddr(const void *pa, const void *pb)
+{
+	const struct elf_segment *a = pa, *b = pb;
+
+	return a->vaddr < b->vaddr ? -1 : a->vaddr > b->vaddr;
+}
+
+static int find_ranges(const struct elf_file *file, struct code_ranges *ranges)
+{
 	GElf_Shdr shdr;
 	int r = 0;
 
-	for (Elf_Scn *scn = NULL; r >= 0 && (scn = elf_nextscn(file->elf, scn));) {
-		if (!gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_EXECINSTR) ||
-		    shdr.sh_type == SHT_NOBITS || shdr.sh_addr + shdr.sh_size <= shdr.sh_addr)
-			continue;
-		any = true;
-		r = fn(ctx, shdr.sh_addr, shdr.sh_addr + shdr.sh_size);
-	}
-	for (size_t i = 0; r >= 0 && !any && i < file->n_code; i++) {
-		const struct elf_segment *c = &file->code[i];
+	for (Elf_Scn *scn = NULL; r == 0 && (scn = elf_nextscn(file->elf, scn));)
+		if (gelf_getshdr(scn, &shdr) && (shdr.sh_flags & SHF_EXECINSTR) &&
+		    shdr.sh_type != SHT_NOBITS)
+			r = add_range(ranges, shdr.sh_addr, shdr.sh_size);
+	if (ranges->n)
+		return r;
+	for (size_t i = 0; i < file->n_code && r == 0; i++)
+		r = add_range(ranges, file->code[i].vaddr, file->code[i].n_bytes);
+	return r;
+}
 
-		if (c->vaddr + c->n_bytes > c->vaddr)
-			r = fn(ctx, c->vaddr, c->vaddr + c->n_bytes);
+int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx)
+{
+	struct code_ranges ranges = {0};
+	uint64_t done = 0;
+	int r = find_ranges(file, &ranges);
+
+	if (ranges.n)
+		qsort(ranges.v, ranges.n, sizeof(*ranges.v), by_vaddr);
+	for (size_t i = 0; i < ranges.n && r >= 0; i++) {
+		uint64_t start = MAX(ranges.v[i].vaddr, done);
+		uint64_t end = ranges.v[i].vaddr + ranges.v[i].n_bytes;
+
+		if (start < end)
+			r = fn(ctx, start, end);
+		done = MAX(done, end);
 	}
+	free(ranges.v);
 	return MIN(r, 0);
+}
+
+int elf_file__read(const struct elf_file *file, uint64_t off, void *buf, size_t n)
+{
+	int64_t got;
+
+	if (off > file->size || n > file->size - off)
+		return -ENXIO;
+	got = pread_full(file->fd, buf, n, off);
+	if (got < 0)
+		return (int)got;
+	return (size_t)got == n ? 0 : -ENXIO;
 }
 
 int elf_file__read_vaddr(const struct elf_file *file, uint64_t vaddr, void *buf, size_t n)
 {
-	size_t n_phdrs;
+	for (size_t i = 0; i < file->n_loads; i++) {
+		const struct elf_segment *s = &file->loads[i];
 
-	if (elf_getphdrnum(file->elf, &n_phdrs) < 0)
-		return -ENXIO;
-	for (size_t i = 0; i < n_phdrs; i++) {
-		GElf_Phdr phdr;
-		int64_t got;
-
-		if (!gelf_getphdr(file->elf, (int)i, &phdr) || phdr.p_type != PT_LOAD ||
-		    vaddr < phdr.p_vaddr || vaddr - phdr.p_vaddr > phdr.p_filesz ||
-		    n > phdr.p_filesz - (vaddr - phdr.p_vaddr))
-			continue;
-		got = pread_full(file->fd, buf, n, phdr.p_offset + (vaddr - phdr.p_vaddr));
-		if (got < 0)
-			return (int)got;
-		return (size_t)got == n ? 0 : -ENXIO;
+		if (vaddr >= s->vaddr && vaddr - s->vaddr <= s->n_bytes &&
+		    n <= s->n_bytes - (vaddr - s->vaddr))
+			return elf_file__read(file, s->off + (vaddr - s->vaddr), buf, n);
 	}
 	return -ENXIO;
 }

@@ -51,10 +51,13 @@ typedef int (*elf_range_fn)(void *ctx, uint64_t start, uint64_t end);
 
 /*
  * Calls FN for what of the file is code: its executable sections, or where it has lost its section
- * headers its executable segments, in which some linkers put constants as well. 0 or a negative
- * error of FN.
+ * headers its executable segments, in which some linkers put constants as well. In the order of
+ * addresses, each address once. 0, -ENOMEM or a negative error of FN.
  */
 int elf_file__each_code(const struct elf_file *file, elf_range_fn fn, void *ctx);
+
+/* Reads N bytes at OFF of the file into BUF. 0, -ENXIO where they do not lie in it, or -errno. */
+int elf_file__read(const struct elf_file *file, uint64_t off, void *buf, size_t n);
 
 /* Reads N bytes that are loaded at VADDR, by any segment, into BUF. 0, -ENXIO where they do not lie
  * in the file, or -errno. */

@@ -235,6 +235,80 @@ static void computes_the_crc_of_the_file(void **state)
 	close(fd);
 }
 
+/* The names of sections must end with an end, and the build id is looked for in a few notes only:
+ * a file could have both read again and again. */
+static void dear_headers_cost_little(void **state)
+{
+	static const char note[] = "\4\0\0\0\4\0\0\0\3\0\0\0GNU\0abcd";
+	struct elf_image image;
+	struct elf_file *file;
+	int fd;
+
+	elf_image__init(&image);
+	elf_image__section(&image, ".debug_info", SHT_PROGBITS, "x", 1);
+	assert_int_equal(open_image(&file, &image, &fd), 0);
+	assert_true(elf_file__has_dwarf(file));
+	elf_file__close(file);
+	close(fd);
+	image.bytes[image.shdrs[1].sh_size - 1] = 'x';
+	assert_int_equal(open_image(&file, &image, &fd), 0);
+	assert_false(elf_file__has_dwarf(file));
+	elf_file__close(file);
+	close(fd);
+
+	elf_image__init(&image);
+	for (int i = 0; i < 2; i++)
+		elf_image__section(&image, ".note", SHT_NOTE, note, 20);
+	image.shdrs[2].sh_offset = 0;
+	image.shdrs[2].sh_size = (64u << 10) + 1;
+	assert_int_equal(open_image(&file, &image, &fd), 0);
+	assert_int_equal(elf_file__build_id(file)->size, 4);
+	elf_file__close(file);
+	close(fd);
+}
+
+struct ranges {
+	uint64_t v[4][2];
+	size_t n;
+};
+
+static int note_range(void *ctx, uint64_t start, uint64_t end)
+{
+	struct ranges *ranges = ctx;
+
+	assert_true(ranges->n < 4);
+	ranges->v[ranges->n][0] = start;
+	ranges->v[ranges->n++][1] = end;
+	return 0;
+}
+
+/* Sections in any order that overlap: each address once. */
+static void code_is_told_once(void **state)
+{
+	static const uint64_t sections[][2] = {
+	    {0x3000, 0x100}, {0x1000, 0x100}, {0x1080, 0x100}, {0x1010, 0x10}, {0x1000, 0x100}};
+	static const uint64_t want[][2] = {{0x1000, 0x1100}, {0x1100, 0x1180}, {0x3000, 0x3100}};
+	struct ranges ranges = {0};
+	struct elf_image image;
+	struct elf_file *file;
+	int fd;
+
+	elf_image__init(&image);
+	for (size_t i = 0; i < 5; i++) {
+		Elf64_Shdr *shdr = elf_image__section(&image, ".text", SHT_PROGBITS, "x", 1);
+
+		shdr->sh_flags = SHF_EXECINSTR;
+		shdr->sh_addr = sections[i][0];
+		shdr->sh_size = sections[i][1];
+	}
+	assert_int_equal(open_image(&file, &image, &fd), 0);
+	assert_int_equal(elf_file__each_code(file, note_range, &ranges), 0);
+	assert_int_equal(ranges.n, 3);
+	assert_memory_equal(ranges.v, want, sizeof(want));
+	elf_file__close(file);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +321,8 @@ int main(void)
 	    cmocka_unit_test(holes_are_not_read),
 	    cmocka_unit_test(bombs_are_not_inflated),
 	    cmocka_unit_test(computes_the_crc_of_the_file),
+	    cmocka_unit_test(dear_headers_cost_little),
+	    cmocka_unit_test(code_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
