@@ -128,9 +128,9 @@ static int read_section(const struct elf_file *file, const char *name, struct un
 {
 	struct cfi_section section = {.is_debug_frame = !strcmp(name, ".debug_frame")};
 	Elf_Scn *scn = elf_file__section(file, name);
-	cleanup_free void *inflated = NULL;
-	Elf_Data *raw;
+	cleanup_free void *raw = NULL, *inflated = NULL;
 	GElf_Shdr shdr;
+	int r;
 
 	if (!scn || !gelf_getshdr(scn, &shdr))
 		return 0;
@@ -138,16 +138,19 @@ static int read_section(const struct elf_file *file, const char *name, struct un
 		limits->hits[LIMIT_BYTES]++;
 		return 0;
 	}
-	raw = elf_rawdata(scn, NULL);
-	if (!raw || !raw->d_buf)
-		return 0;
-	section.bytes = raw->d_buf;
-	section.n_bytes = raw->d_size;
+	/* Not by libelf, which would keep it until the end. */
+	raw = malloc(shdr.sh_size);
+	if (!raw)
+		return -ENOMEM;
+	r = elf_file__read(file, shdr.sh_offset, raw, shdr.sh_size);
+	if (r < 0)
+		return r == -ENXIO ? 0 : r;
+	section.bytes = raw;
+	section.n_bytes = shdr.sh_size;
 	section.vaddr = shdr.sh_addr;
 	section.address_size = address_size(file);
 	if ((shdr.sh_flags & SHF_COMPRESSED) || is_old_compressed(&section)) {
-		int r = inflate_section(scn, &shdr, &section, limits, &inflated);
-
+		r = inflate_section(scn, &shdr, &section, limits, &inflated);
 		if (r < 0)
 			return r == -ENOEXEC ? 0 : r;
 	}

@@ -26,7 +26,7 @@
 #define LIMIT_INFLATION_SLACK (1ull << 20)
 
 /* .eh_frame or .debug_frame, inflated: browsers have 30 MiB. */
-#define LIMIT_CFI_BYTES_MAX (256ull << 20)
+#define LIMIT_CFI_BYTES_MAX (96ull << 20)
 
 /* vmlinux has 145,000 function symbols. */
 #define LIMIT_SYMBOL_TABLE_BYTES_MAX (256ull << 20)
