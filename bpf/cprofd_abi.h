@@ -268,7 +268,9 @@ static inline void unwind_rule_at(struct unwind_rule *rule, abi_u32 delta)
 	n = (n & 0x3333) + (n >> 2 & 0x3333);
 	n = (n + (n >> 4)) & 0x0f0f;
 	n = (n + (n >> 8)) & 0x1f;
-	rule->cfa_off += rule->flags & UNWIND_FLAG_PUSHES ? 8 * (abi_s32)n : -8 * (abi_s32)n;
+	/* Unsigned: a rule may say anything, and then it wraps. */
+	n = rule->flags & UNWIND_FLAG_PUSHES ? 8 * n : 0 - 8 * n;
+	rule->cfa_off = (abi_s32)((abi_u32)rule->cfa_off + n);
 	for (abi_u32 i = 0; i < UNWIND_N_SAVED; i++)
 		if (rule->saved[i] != UNWIND_SAVED_LOST && 8 * rule->saved[i] > rule->cfa_off)
 			rule->saved[i] = 0;
@@ -310,7 +312,7 @@ struct unwind_table_head {
 	abi_u32 reserved[5];
 };
 
-/* 64 MiB: browsers with 250 MiB of code need 40. */
+/* All lines of a table: 64 MiB. Browsers with 250 MiB of code need 40. */
 #define UNWIND_TABLE_LINES_MAX (1u << 20)
 
 #define UNWIND_SHIFT_MIN 8

@@ -12,8 +12,9 @@
 #include "base/hindex.h"
 #include "base/util.h"
 
-#define FUNCTIONS_MAX (4u << 20)
-#define ROWS_MAX (32u << 20)
+/* Browsers have a million functions and eight million rows. */
+#define FUNCTIONS_MAX (2u << 20)
+#define ROWS_MAX (12u << 20)
 #define RULES_MAX 65536u
 
 /* Functions that may hold one address; real files have at most two. */
@@ -52,13 +53,22 @@ struct pending_row {
 	uint32_t last_delta;	 /* where that is */
 };
 
+/* Addresses that some function holds. */
+struct span {
+	uint64_t start, end;
+};
+
 struct unwind_table {
 	struct function *functions;
 	struct row *rows;
 	struct unwind_rule *rules; /* 0 = the rule of code that no source knows */
 	size_t n_functions, n_rows, n_rules;
 	size_t cap_functions, cap_rows, cap_rules;
+	struct hash_key key; /* a file may choose rules that collide otherwise */
 	struct hindex rule_index;
+	struct span *spans; /* of the functions together, when they were last sorted */
+	size_t n_spans;
+	bool has_spans;		    /* they are of all functions */
 	bool sorted;		    /* functions are in the order of by_start() */
 	bool dropped;		    /* the function begun last does not count */
 	struct pending_row pending; /* of that function */
@@ -69,13 +79,11 @@ DEFINE_CLEANUP(struct unwind_table *, unwind_table__free);
 
 static int intern_rule(struct unwind_table *t, const struct unwind_rule *rule, uint16_t *ret)
 {
-	uint64_t words[2], hash;
+	uint64_t hash = hash_bytes(&t->key, rule, sizeof(*rule));
 	struct hindex_iter it;
 	uint32_t i;
 	int r;
 
-	memcpy(words, rule, sizeof(words));
-	hash = hash_mix(words[0], words[1]);
 	for (it = hindex__find(&t->rule_index, hash); hindex_iter__next(&it, &i);) {
 		if (!memcmp(&t->rules[i], rule, sizeof(*rule))) {
 			*ret = (uint16_t)i;
@@ -103,8 +111,12 @@ int unwind_table__new(struct unwind_table **ret)
 						   .flags = UNWIND_FLAG_GUESSED};
 	_cleanup_(unwind_table__freep) struct unwind_table *t = calloc(1, sizeof(*t));
 	uint16_t rule;
-	int r = t ? intern_rule(t, &unknown, &rule) : -ENOMEM;
+	int r;
 
+	if (!t)
+		return -ENOMEM;
+	t->key = hash_key_random();
+	r = intern_rule(t, &unknown, &rule);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(t);
@@ -117,6 +129,7 @@ struct unwind_table *unwind_table__free(struct unwind_table *t)
 		return NULL;
 	hindex__fini(&t->rule_index);
 	free(t->functions);
+	free(t->spans);
 	free(t->rows);
 	free(t->rules);
 	free(t);
@@ -177,7 +190,7 @@ int unwind_table__begin(struct unwind_table *t, enum unwind_source source, uint6
 	    .source = (uint8_t)source,
 	};
 	t->n_functions++;
-	t->sorted = false;
+	t->sorted = t->has_spans = false;
 	t->stats.n_functions[source]++;
 	return 0;
 }
@@ -313,18 +326,62 @@ static int sort_functions(struct unwind_table *t)
 	return 0;
 }
 
+/* Joins the functions, which are sorted, where they touch. */
+static int find_spans(struct unwind_table *t)
+{
+	size_t cap = 0;
+
+	free(t->spans);
+	t->spans = NULL;
+	t->n_spans = 0;
+	for (size_t i = 0; i < t->n_functions; i++) {
+		const struct function *f = &t->functions[i];
+		struct span *last = t->n_spans ? &t->spans[t->n_spans - 1] : NULL;
+		int r;
+
+		if (last && f->start <= last->end) {
+			last->end = MAX(last->end, f->end);
+			continue;
+		}
+		r = array_reserve(&t->spans, &cap, t->n_spans + 1, sizeof(*t->spans));
+		if (r < 0)
+			return r;
+		t->spans[t->n_spans++] = (struct span){f->start, f->end};
+	}
+	t->has_spans = true;
+	return 0;
+}
+
+/* The first span that ends after VADDR. */
+static size_t span_from(const struct unwind_table *t, uint64_t vaddr)
+{
+	size_t lo = 0, hi = t->n_spans;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (t->spans[mid].end <= vaddr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
 int unwind_table__each_gap(struct unwind_table *t, uint64_t start, uint64_t end, unwind_gap_fn fn,
 			   void *ctx)
 {
 	uint64_t pos = start;
 	int r = sort_functions(t);
 
-	for (size_t i = 0; i < t->n_functions && pos < end && r >= 0; i++) {
-		const struct function *f = &t->functions[i];
+	if (r == 0 && !t->has_spans)
+		r = find_spans(t);
+	for (size_t i = span_from(t, start); i < t->n_spans && pos < end && r >= 0; i++) {
+		const struct span *s = &t->spans[i];
 
-		if (f->start > pos)
-			r = fn(ctx, pos, MIN(f->start, end));
-		pos = MAX(pos, f->end);
+		if (s->start > pos)
+			r = fn(ctx, pos, MIN(s->start, end));
+		pos = MAX(pos, s->end);
 	}
 	if (r >= 0 && pos < end)
 		r = fn(ctx, pos, end);
@@ -336,7 +393,8 @@ int unwind_table__each_gap(struct unwind_table *t, uint64_t start, uint64_t end,
 struct layout {
 	struct unwind_table *t;
 	uint32_t *rows; /* struct unwind_row words */
-	uint64_t *offs; /* of the rows, whole */
+	uint32_t *offs; /* of the rows, whole, from base on */
+	uint64_t base;
 	size_t n, cap_rows, cap_offs;
 	/* Of the segment at work: file offset - vaddr. */
 	uint64_t delta;
@@ -362,7 +420,12 @@ static int emit(struct layout *l, uint64_t off, uint16_t rule)
 {
 	int r;
 
-	if (l->n && l->offs[l->n - 1] == off)
+	if (l->n == 0)
+		l->base = off;
+	if (off - l->base > UINT32_MAX ||
+	    l->n >= (size_t)UNWIND_TABLE_LINES_MAX * UNWIND_LINE_WORDS)
+		return -EFBIG;
+	if (l->n && l->offs[l->n - 1] == off - l->base)
 		l->n--;
 	/* A run of steps begins anew where its row stands. */
 	if (l->n && l->rows[l->n - 1] >> 16 == rule && !is_run(&l->t->rules[rule]))
@@ -373,7 +436,7 @@ static int emit(struct layout *l, uint64_t off, uint16_t rule)
 	if (r < 0)
 		return r;
 	l->rows[l->n] = unwind_row(off, rule);
-	l->offs[l->n++] = off;
+	l->offs[l->n++] = (uint32_t)(off - l->base);
 	return 0;
 }
 
@@ -578,7 +641,7 @@ static int plan(const struct layout *l, uint64_t end, struct unwind_table_head *
 	uint64_t range, n_lines;
 
 	*head = (struct unwind_table_head){
-	    .start = l->offs[0] & ~(uint64_t)0xffff,
+	    .start = l->base,
 	    .shift = UNWIND_SHIFT_MIN,
 	    .n_rows = (uint32_t)l->n,
 	    .n_rules = (uint32_t)l->t->n_rules,
@@ -610,7 +673,7 @@ static void fill(const struct layout *l, const struct unwind_table_head *head,
 	memcpy(&lines[head->row_line], l->rows, l->n * sizeof(*l->rows));
 	memcpy(&lines[head->rule_line], l->t->rules, l->t->n_rules * sizeof(*l->t->rules));
 	for (uint64_t b = 0; b <= head->n_buckets; b++) {
-		uint64_t from = head->start + (b << head->shift);
+		uint64_t from = b << head->shift;
 
 		while (row < l->n && l->offs[row] < from)
 			row++;

@@ -313,6 +313,11 @@ static void tells_the_gaps(void **state)
 	/* And more may come. */
 	begin(m, UNWIND_SOURCE_CODE, 0x1180, 0x80);
 	row(m, 0x1180, 1);
+	gaps = (struct gaps){0};
+	assert_int_equal(
+	    unwind_table__each_gap(m->t, CODE + 0x1190, CODE + 0x1400, note_gap, &gaps), 0);
+	assert_int_equal(gaps.n, 1);
+	assert_int_equal(gaps.v[0][0], 0x1300);
 	made_table__lay_out(m);
 	assert_int_equal(number_at(m, 0x11ff), 1);
 	made_table__free(m);
