@@ -25,6 +25,18 @@
 #define CALL_REL32 0xe8
 #define CALL_BYTES 5
 
+/* Bytes that look like a call: browsers have five million. */
+#define CALLS_MAX (16u << 20)
+
+/* Where calls lead to is looked at by blocks, of which the last is kept in each place. */
+#define BLOCK_BYTES 4096u
+#define N_BLOCKS 512u
+
+/* Blocks read: all that calls may lead to, twice over. */
+#define BLOCK_READS_MAX (2 * SCAN_BYTES_MAX / BLOCK_BYTES)
+
+#define SYMBOLS_PER_READ 4096u
+
 DEFINE_CLEANUP(struct code_gap *, code_gap__free);
 
 struct stretch {
@@ -36,6 +48,11 @@ struct entry {
 	bool is_called;
 };
 
+struct block {
+	uint64_t vaddr; /* 0 = empty */
+	uint8_t bytes[BLOCK_BYTES];
+};
+
 struct code_flow {
 	const struct elf_file *file;
 	struct unwind_table *t;
@@ -43,7 +60,8 @@ struct code_flow {
 	size_t n_gaps, cap_gaps;
 	struct entry *entries;
 	size_t n_entries, cap_entries;
-	uint64_t bytes_left;
+	struct block *blocks; /* N_BLOCKS of them, while calls are looked for */
+	uint64_t bytes_left, steps_left, calls_left, block_reads_left;
 	struct code_flow_stats stats;
 };
 
@@ -150,44 +168,74 @@ static int add_entry(struct code_flow *f, uint64_t vaddr, bool is_called)
 }
 
 /* Only what is marked as a function: labels stand within functions, too. */
+static int add_symbol(struct code_flow *f, const void *sym, bool is_64)
+{
+	const Elf64_Sym *s64 = sym;
+	const Elf32_Sym *s32 = sym;
+	int type = ELF64_ST_TYPE(is_64 ? s64->st_info : s32->st_info); /* the same in both */
+
+	if ((type != STT_FUNC && type != STT_GNU_IFUNC) ||
+	    (is_64 ? s64->st_shndx : s32->st_shndx) == SHN_UNDEF)
+		return 0;
+	return add_entry(f, is_64 ? s64->st_value : s32->st_value, false);
+}
+
 static int add_symbols(struct code_flow *f, const char *section)
 {
+	bool is_64 = gelf_getclass(elf_file__elf(f->file)) == ELFCLASS64;
+	size_t size = is_64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym), n;
 	Elf_Scn *scn = elf_file__section(f->file, section);
+	cleanup_free char *buf = NULL;
 	GElf_Shdr shdr;
-	Elf_Data *data;
-	size_t n;
 	int r = 0;
 
-	if (!scn || !gelf_getshdr(scn, &shdr) || !shdr.sh_entsize)
+	if (!scn || !gelf_getshdr(scn, &shdr) || shdr.sh_entsize != size)
 		return 0;
-	if (shdr.sh_size > LIMIT_SYMBOL_TABLE_BYTES_MAX) {
-		f->stats.n_cut++;
-		return 0;
+	/* A part at a time, and not by libelf, which would keep them all. */
+	buf = malloc(SYMBOLS_PER_READ * size);
+	if (!buf)
+		return -ENOMEM;
+	n = (size_t)MIN(shdr.sh_size / size, LIMIT_SYMBOLS_MAX);
+	f->stats.n_cut += shdr.sh_size / size - n;
+	for (size_t i = 0; i < n && r == 0; i++) {
+		if (i % SYMBOLS_PER_READ == 0)
+			r = elf_file__read(f->file, shdr.sh_offset + i * size, buf,
+					   MIN(n - i, SYMBOLS_PER_READ) * size);
+		if (r == 0)
+			r = add_symbol(f, buf + i % SYMBOLS_PER_READ * size, is_64);
 	}
-	data = elf_getdata(scn, NULL);
-	n = data ? MIN(shdr.sh_size / shdr.sh_entsize, LIMIT_SYMBOLS_MAX) : 0;
-	for (size_t i = 1; i < n && r == 0; i++) {
-		GElf_Sym sym;
-		int type;
+	return r == -ENXIO ? 0 : r;
+}
 
-		if (!gelf_getsym(data, (int)i, &sym))
-			break;
-		type = GELF_ST_TYPE(sym.st_info);
-		if ((type == STT_FUNC || type == STT_GNU_IFUNC) && sym.st_shndx != SHN_UNDEF)
-			r = add_entry(f, sym.st_value, false);
+/* The byte of the file at VADDR. False where it cannot be read. */
+static bool read_byte(struct code_flow *f, uint64_t vaddr, uint8_t *ret)
+{
+	uint64_t start = vaddr & ~(uint64_t)(BLOCK_BYTES - 1);
+	struct block *b = &f->blocks[start / BLOCK_BYTES % N_BLOCKS];
+
+	if (b->vaddr != start || !start) {
+		if (!f->block_reads_left)
+			return false;
+		f->block_reads_left--;
+		b->vaddr = 0;
+		/* Where segments begin or end within a block it is not whole. */
+		if (elf_file__read_vaddr(f->file, start, b->bytes, BLOCK_BYTES) < 0)
+			return elf_file__read_vaddr(f->file, vaddr, ret, 1) == 0;
+		b->vaddr = start;
 	}
-	return r;
+	*ret = b->bytes[vaddr - start];
+	return true;
 }
 
 /* Whether TARGET, to which a byte that may be a call points, may begin a function. The bytes of
  * other instructions that look like one point anywhere. */
-static bool is_plausible(const struct code_flow *f, uint64_t target)
+static bool is_plausible(struct code_flow *f, uint64_t target)
 {
 	uint8_t before;
 
 	if (target % 16 == 0)
 		return true;
-	if (elf_file__read_vaddr(f->file, target - 1, &before, 1) < 0)
+	if (!read_byte(f, target - 1, &before))
 		return false;
 	return before == 0xc3 || before == 0xcc || before == 0x90 || before == 0;
 }
@@ -205,6 +253,10 @@ static int scan_bytes(struct code_flow *f, const uint8_t *bytes, size_t n, uint6
 		int32_t rel;
 		uint64_t target;
 
+		if (!f->calls_left)
+			return 0;
+		f->calls_left--;
+
 		memcpy(&rel, at + 1, sizeof(rel));
 		target = vaddr + (uint64_t)(at - bytes) + CALL_BYTES + (uint64_t)(int64_t)rel;
 		if (rel != 0 && is_in_gap(f, target) && is_plausible(f, target))
@@ -217,16 +269,19 @@ static int scan_bytes(struct code_flow *f, const uint8_t *bytes, size_t n, uint6
 static int scan_calls(struct code_flow *f)
 {
 	cleanup_free uint8_t *bytes = malloc(SCAN_CHUNK);
+	cleanup_free struct block *blocks = calloc(N_BLOCKS, sizeof(*blocks));
 	uint64_t left = SCAN_BYTES_MAX;
 	size_t n_segments;
 	const struct elf_segment *code = elf_file__code(f->file, &n_segments);
 
-	if (!bytes)
+	if (!bytes || !blocks)
 		return -ENOMEM;
+	f->blocks = blocks;
 	for (size_t i = 0; i < n_segments; i++) {
 		uint64_t pos = 0;
 
-		while (pos < code[i].n_bytes && left > 0) {
+		while (pos < code[i].n_bytes && left > 0 && f->calls_left &&
+		       f->n_entries < ENTRIES_MAX) {
 			size_t n = (size_t)MIN(MIN(code[i].n_bytes - pos, SCAN_CHUNK), left);
 			uint64_t vaddr = code[i].vaddr + pos;
 			int r = elf_file__read_vaddr(f->file, vaddr, bytes, n);
@@ -262,6 +317,7 @@ static int find_entries(struct code_flow *f)
 		r = add_symbols(f, ".dynsym");
 	if (r == 0)
 		r = scan_calls(f);
+	f->blocks = NULL;
 	if (f->n_entries)
 		qsort(f->entries, f->n_entries, sizeof(*f->entries), compare_entries);
 	return r;
@@ -324,7 +380,7 @@ static int do_bytes(struct code_flow *f, uint64_t vaddr, const uint8_t *bytes, u
 {
 	_cleanup_(code_gap__freep) struct code_gap *g = NULL;
 	uint32_t start = 0, end = 0;
-	int r = code_gap__new(&g, bytes, n);
+	int r = code_gap__new(&g, bytes, n, &f->steps_left);
 
 	if (r < 0)
 		return r;
@@ -377,7 +433,7 @@ static int do_gap(struct code_flow *f, const struct stretch *gap)
 	while (pos < gap->end && r == 0) {
 		uint32_t n = (uint32_t)MIN(MIN(gap->end - pos, CODE_GAP_BYTES_MAX), f->bytes_left);
 
-		if (n == 0) {
+		if (n == 0 || !f->steps_left) {
 			f->stats.n_cut += gap->end - pos;
 			return 0;
 		}
@@ -450,7 +506,14 @@ static int do_file(struct code_flow *f)
 int code_flow_read(const struct elf_file *file, struct unwind_table *t,
 		   struct code_flow_stats *ret_stats)
 {
-	struct code_flow f = {.file = file, .t = t, .bytes_left = CODE_FLOW_BYTES_MAX};
+	struct code_flow f = {
+	    .file = file,
+	    .t = t,
+	    .bytes_left = CODE_FLOW_BYTES_MAX,
+	    .steps_left = CODE_FLOW_STEPS_MAX,
+	    .calls_left = CALLS_MAX,
+	    .block_reads_left = BLOCK_READS_MAX,
+	};
 	int r = 0;
 
 	if (elf_file__machine(file) == EM_X86_64)

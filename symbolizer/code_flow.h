@@ -19,6 +19,9 @@
 /* node has 2 MB of such code, the static programs of musl all of theirs. */
 #define CODE_FLOW_BYTES_MAX (8u << 20)
 
+/* Instructions looked at, 0.4 us each: the 8 MiB of libx265 take 1.6 million. */
+#define CODE_FLOW_STEPS_MAX (6u << 20)
+
 struct code_flow_stats {
 	uint64_t n_rule_bytes;	  /* with a rule */
 	uint64_t n_frame_bytes;	  /* left to the frame pointer */

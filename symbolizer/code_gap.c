@@ -73,8 +73,8 @@ struct code_gap {
 	uint16_t *rule_at;   /* for each byte: 1 + number of the rule; 0 = none begins here */
 	uint16_t *leader_at; /* for each byte: 1 + number in leaders */
 	struct code_rules rules;
-	uint64_t steps_left;
-	uint32_t *late; /* entries found behind the scan */
+	uint64_t steps_left, *all_steps_left; /* the latter borrowed */
+	uint32_t *late;			      /* entries found behind the scan */
 	size_t n_late, cap_late;
 	uint32_t pos; /* of the scan */
 	struct code_gap_stats stats;
@@ -95,8 +95,7 @@ struct code_gap {
 	size_t n_depths;
 	/* The usual state of the last function that was accepted. */
 	struct code_state body;
-	bool has_body;
-	bool has_table; /* and whether that one has one */
+	bool has_body, has_table; /* whether there is one; it jumps by a table */
 };
 
 static const struct unwind_rule no_rule = {.cfa = UNWIND_CFA_FRAME, .flags = UNWIND_FLAG_GUESSED};
@@ -118,7 +117,7 @@ struct code_gap *code_gap__free(struct code_gap *g)
 	return NULL;
 }
 
-int code_gap__new(struct code_gap **ret, const uint8_t *bytes, uint32_t n)
+int code_gap__new(struct code_gap **ret, const uint8_t *bytes, uint32_t n, uint64_t *steps_left)
 {
 	_cleanup_(code_gap__freep) struct code_gap *g = calloc(1, sizeof(*g));
 
@@ -128,6 +127,7 @@ int code_gap__new(struct code_gap **ret, const uint8_t *bytes, uint32_t n)
 	g->bytes = bytes;
 	g->n = n;
 	g->steps_left = (uint64_t)n * STEPS_PER_BYTE;
+	g->all_steps_left = steps_left;
 	g->flags = calloc(n + 1ull, sizeof(*g->flags));
 	g->rule_at = calloc(n + 1ull, sizeof(*g->rule_at));
 	g->leader_at = calloc(n + 1ull, sizeof(*g->leader_at));
@@ -402,7 +402,8 @@ static int do_call(struct code_gap *g, const struct code_insn *insn, struct code
 	struct code_value kept = s->regs[reg];
 
 	if (reg == CODE_RSP || !insn->has_target || insn->target < 0 || insn->target >= g->n ||
-	    !code_keeps_reg(&g->decoder, g->bytes, g->n, (uint32_t)insn->target, reg))
+	    !code_keeps_reg(&g->decoder, g->bytes, g->n, (uint32_t)insn->target, reg,
+			    g->all_steps_left))
 		return code_state__step(s, insn);
 	code_state__step(s, insn);
 	s->regs[reg] = kept;
@@ -481,11 +482,12 @@ static int walk(struct code_gap *g, size_t number)
 		}
 		if (!first && !is_fresh(g, off, &s, again))
 			return 0;
-		if (g->steps_left == 0) {
+		if (!g->steps_left || !*g->all_steps_left) {
 			g->stats.n_cut++;
 			return 0;
 		}
 		g->steps_left--;
+		--*g->all_steps_left;
 		if (!code_insn__decode(&insn, &g->decoder, g->bytes, g->n, off) ||
 		    overlaps(g, &insn)) {
 			g->evidence.is_broken = true;
@@ -676,8 +678,7 @@ static int do_unknown(struct code_gap *g, uint32_t off, bool *ret_skip)
 {
 	struct code_state states[3], body = g->body;
 	struct evidence best;
-	bool had_body = g->has_body, had_table = g->has_table;
-	bool as_entry = looks_like_entry(g, off);
+	bool had_body = g->has_body, had_table = g->has_table, as_entry = looks_like_entry(g, off);
 	size_t n = 0;
 	int r;
 
@@ -747,7 +748,7 @@ int code_gap__analyse(struct code_gap *g)
 	int r = code_rules__intern(&g->rules, &no_rule, &number);
 
 	/* In the order of addresses, so that what a function leaves over comes right after it. */
-	for (g->pos = 0; g->pos < g->n && r == 0;) {
+	for (g->pos = 0; g->pos < g->n && *g->all_steps_left && r == 0;) {
 		bool skip = false;
 		size_t n;
 

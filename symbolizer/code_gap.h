@@ -26,8 +26,9 @@ struct code_gap_stats {
 
 struct code_gap;
 
-/* BYTES (borrowed), at most CODE_GAP_BYTES_MAX. 0 or -ENOMEM. */
-int code_gap__new(struct code_gap **ret, const uint8_t *bytes, uint32_t n);
+/* BYTES (borrowed), at most CODE_GAP_BYTES_MAX. Each instruction that is looked at takes one from
+ * *STEPS_LEFT (borrowed), and with none left no more are. 0 or -ENOMEM. */
+int code_gap__new(struct code_gap **ret, const uint8_t *bytes, uint32_t n, uint64_t *steps_left);
 struct code_gap *code_gap__free(struct code_gap *g);
 
 /* A function starts at OFF. IS_CALLED: by a direct call; otherwise it may be jumped to, as the

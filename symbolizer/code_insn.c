@@ -94,11 +94,12 @@ bool code_insn__decode(struct code_insn *insn, const ZydisDecoder *decoder, cons
 
 /* In the order of addresses: helpers are short and end with their only return. */
 bool code_keeps_reg(const ZydisDecoder *decoder, const uint8_t *bytes, size_t n, uint32_t at,
-		    enum code_reg reg)
+		    enum code_reg reg, uint64_t *steps_left)
 {
 	struct code_insn insn;
 
-	for (unsigned i = 0; i < HELPER_INSNS_MAX; i++) {
+	for (unsigned i = 0; i < HELPER_INSNS_MAX && *steps_left; i++) {
+		--*steps_left;
 		if (!code_insn__decode(&insn, decoder, bytes, n, at))
 			return false;
 		for (unsigned k = 0; k < insn.n_ops; k++)

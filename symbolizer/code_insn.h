@@ -64,9 +64,10 @@ bool code_insn__decode(struct code_insn *insn, const ZydisDecoder *decoder, cons
 enum code_reg code_reg_of(ZydisRegister r);
 
 /* Whether the function at BYTES[AT] is one of the small ones, calling nobody, that leave the
- * register REG alone, though the ABI would have let them use it. */
+ * register REG alone, though the ABI would have let them use it. Takes
+ * one from *STEPS_LEFT for each instruction looked at; with none left it is not known. */
 bool code_keeps_reg(const ZydisDecoder *decoder, const uint8_t *bytes, size_t n, uint32_t at,
-		    enum code_reg reg);
+		    enum code_reg reg, uint64_t *steps_left);
 
 /* Finds "mov $15, %eax; syscall", where signal handlers return to, at or after *RET_AT. Its length,
  * or 0. */

@@ -14,13 +14,14 @@
 
 int code_rules__intern(struct code_rules *rules, const struct unwind_rule *rule, uint16_t *ret)
 {
-	uint64_t words[2], hash;
 	struct hindex_iter it;
+	uint64_t hash;
 	uint32_t i;
 	int r;
 
-	memcpy(words, rule, sizeof(words));
-	hash = hash_mix(words[0], words[1]);
+	if (!rules->n)
+		rules->key = hash_key_random();
+	hash = hash_bytes(&rules->key, rule, sizeof(*rule));
 	for (it = hindex__find(&rules->index, hash); hindex_iter__next(&it, &i);) {
 		if (!memcmp(&rules->v[i], rule, sizeof(*rule))) {
 			*ret = (uint16_t)(i + 1);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "base/hindex.h"
 #include "bpf/cprofd_abi.h"
 
@@ -17,6 +18,7 @@
 struct code_rules {
 	struct unwind_rule *v;
 	size_t n, cap;
+	struct hash_key key; /* from the first rule on: code may be such that its rules collide */
 	struct hindex index;
 	uint64_t n_cut;
 };

@@ -24,8 +24,9 @@ static void check_rule(const struct unwind_rule *rule)
 
 static struct code_gap *analyse(const uint8_t *bytes, uint32_t n, uint32_t entry)
 {
+	uint64_t steps_left = UINT64_MAX;
 	struct code_gap *g = NULL;
-	int r = code_gap__new(&g, bytes, n);
+	int r = code_gap__new(&g, bytes, n, &steps_left);
 
 	assert(r == 0);
 	code_gap__add_entry(g, entry, entry & 1);

@@ -56,9 +56,10 @@ enum { RAX, RCX = 2, RBX = 3, RBP = 6, RSP = 7, R10 = 10, R11 = 11 };
 
 static struct code_gap *analyse(const uint8_t *bytes, const uint8_t *end, bool is_called)
 {
+	uint64_t steps_left = UINT64_MAX;
 	struct code_gap *g;
 
-	assert_int_equal(code_gap__new(&g, bytes, (uint32_t)(end - bytes)), 0);
+	assert_int_equal(code_gap__new(&g, bytes, (uint32_t)(end - bytes), &steps_left), 0);
 	if (is_called)
 		code_gap__add_entry(g, 0, true);
 	assert_int_equal(code_gap__analyse(g), 0);
@@ -398,9 +399,38 @@ static void other_machines_get_nothing(void **state)
 	close_code(&f);
 }
 
+/* Only so many instructions are looked at, those of helpers that are asked about included. */
+static void work_is_bounded(void **state)
+{
+	enum { N = 1 << 16 };
+	uint8_t *bytes = malloc(N);
+	uint64_t steps_left = 100000;
+	struct code_gap *g;
+
+	/* lea 8(%rsp),%r10; and $-32,%rsp; then calls of the last instructions of all. */
+	assert_non_null(bytes);
+	memset(bytes, 0x90, N);
+	memcpy(bytes, "\x4c\x8d\x54\x24\x08\x48\x83\xe4\xe0", 9);
+	for (int32_t at = 9; at < N / 2; at += 5) {
+		int32_t rel = N - 1000 - (at + 5);
+
+		bytes[at] = 0xe8;
+		memcpy(bytes + at + 1, &rel, sizeof(rel));
+	}
+	bytes[N - 1] = 0xc3;
+	assert_int_equal(code_gap__new(&g, bytes, N, &steps_left), 0);
+	code_gap__add_entry(g, 0, true);
+	assert_int_equal(code_gap__analyse(g), 0);
+	assert_int_equal(steps_left, 0);
+	assert_true(code_gap__stats(g)->n_cut > 0);
+	code_gap__free(g);
+	free(bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(work_is_bounded),
 	    cmocka_unit_test(pushes_and_pops),
 	    cmocka_unit_test(a_frame_of_unknown_size_is_left_to_the_frame_pointer),
 	    cmocka_unit_test(an_aligned_stack_that_keeps_the_old_pointer),
