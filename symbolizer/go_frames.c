@@ -44,12 +44,14 @@ enum saved { SAVED_RBX, SAVED_RBP, SAVED_R12, SAVED_R13, SAVED_R14, SAVED_R15 };
  * Runs of all functions together: a file may give each function the same long table. Real
  * functions have 8 on average.
  */
-#define RUNS_MAX (64u << 20)
+#define RUNS_MAX (32u << 20)
 #define FUNCTION_RUNS_MAX (1u << 20)
 /* The deepest there is: runtime.call1073741824 has a frame of 8 bytes more than its name says. */
 #define DEPTH_MAX ((1 << 30) + (1 << 20))
 
 #define CODE_BYTES (256u << 10)
+/* All that is read of the code: functions may lie such that little of each piece is of use. */
+#define ALL_CODE_BYTES_MAX (1ull << 30)
 /* Functions that are followed through; the longest, runtime.cgocallback, has 500 bytes. */
 #define FOLLOWED_BYTES_MAX (8u << 10)
 
@@ -72,7 +74,7 @@ struct reader {
 	struct code code;
 	struct gopclntab_run *runs; /* of the function at work, not empty ones */
 	size_t n_runs, cap_runs;
-	uint64_t runs_left;
+	uint64_t runs_left, code_bytes_left;
 	uint64_t done; /* functions ascend, so that the code is read once */
 };
 
@@ -107,12 +109,13 @@ static const unsigned char *code_at(struct reader *rd, uint64_t vaddr, size_t n)
 
 		if (vaddr < s[i].vaddr || vaddr - s[i].vaddr >= s[i].n_bytes)
 			continue;
-		left = s[i].n_bytes - (vaddr - s[i].vaddr);
-		if (n > MIN(left, CODE_BYTES) ||
-		    elf_file__read_vaddr(rd->file, vaddr, code->bytes, MIN(left, CODE_BYTES)) < 0)
+		left = MIN(s[i].n_bytes - (vaddr - s[i].vaddr), CODE_BYTES);
+		if (n > left || left > rd->code_bytes_left ||
+		    elf_file__read_vaddr(rd->file, vaddr, code->bytes, left) < 0)
 			return NULL;
+		rd->code_bytes_left -= left;
 		code->vaddr = vaddr;
-		code->n = (size_t)MIN(left, CODE_BYTES);
+		code->n = (size_t)left;
 		return code->bytes;
 	}
 	return NULL;
@@ -502,7 +505,12 @@ static int add_functions(struct reader *rd)
 
 int go_frames_read(const struct elf_file *file, struct unwind_table *t)
 {
-	struct reader rd = {.file = file, .t = t, .runs_left = RUNS_MAX};
+	struct reader rd = {
+	    .file = file,
+	    .t = t,
+	    .runs_left = RUNS_MAX,
+	    .code_bytes_left = ALL_CODE_BYTES_MAX,
+	};
 	int r;
 
 	if (elf_file__machine(file) != EM_X86_64)

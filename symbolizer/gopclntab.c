@@ -25,6 +25,14 @@
 #define N_PAGES 128u /* 2 MiB: neighbours in one part are near each other in the others too */
 #define SCAN_BYTES (64u << 10)
 
+/* What is read of a file in search of the table and of where it counts from, relocations included:
+ * segments may overlap. And what for the table itself: neighbours may lie far apart. */
+#define ALL_SCANS_BYTES_MAX (1ull << 30)
+#define PAGE_READS_MAX (512u << 10)
+
+/* Words that point to the table and may begin a moduledata. */
+#define MODULE_TRIES_MAX (64u << 10)
+
 /* Words of moduledata (runtime/symtab.go), the same in all versions from 1.16 to 1.26. */
 #define MODULE_FUNCNAME 1
 #define MODULE_MINPC 20
@@ -55,6 +63,8 @@ struct gopclntab {
 	enum layout layout;
 	uint8_t quantum; /* addresses in pctab are multiples of it */
 	int error;	 /* the last of reading, while the table is looked for; 0 = none */
+	uint64_t scan_bytes_left;
+	uint32_t page_reads_left, module_tries_left;
 };
 
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
@@ -81,6 +91,9 @@ static int get_page(struct gopclntab *tab, uint64_t number, struct page **ret)
 	if (page->number == number + 1)
 		return 0;
 	page->number = 0;
+	if (!tab->page_reads_left)
+		return GOPCLNTAB_BROKEN;
+	tab->page_reads_left--;
 	if (!page->bytes)
 		page->bytes = malloc(PAGE_BYTES);
 	if (!page->bytes)
@@ -319,6 +332,9 @@ static bool module_fits(struct gopclntab *tab, uint64_t vaddr)
 {
 	uint64_t words[MODULE_WORDS], first, unused;
 
+	if (!tab->module_tries_left)
+		return false;
+	tab->module_tries_left--;
 	if (elf_file__read_vaddr(tab->file, vaddr, words, sizeof(words)) < 0 ||
 	    words[0] != tab->vaddr || words[MODULE_FUNCNAME] != tab->vaddr + tab->funcname)
 		return false;
@@ -332,8 +348,9 @@ typedef bool (*scan_fn)(void *ctx, uint64_t vaddr, const unsigned char *bytes, s
 
 /* Goes over the bytes of the file that are loaded, code last: no linker puts the table there unless
  * it puts everything there. 1 = FN ended it, 0, or -ENOMEM. */
-static int scan_segments(const struct elf_file *file, scan_fn fn, void *ctx)
+static int scan_segments(struct gopclntab *tab, scan_fn fn, void *ctx)
 {
+	const struct elf_file *file = tab->file;
 	cleanup_free unsigned char *buf = malloc(SCAN_BYTES);
 	size_t n_phdrs;
 
@@ -355,8 +372,9 @@ static int scan_segments(const struct elf_file *file, scan_fn fn, void *ctx)
 		while (pos < end && end - pos >= 8) {
 			size_t n = (size_t)MIN(SCAN_BYTES, (end - pos) & ~7ull);
 
-			if (elf_file__read_vaddr(file, pos, buf, n) < 0)
+			if (n > tab->scan_bytes_left || elf_file__read_vaddr(file, pos, buf, n) < 0)
 				break;
+			tab->scan_bytes_left -= n;
 			if (fn(ctx, pos, buf, n))
 				return 1;
 			pos += n;
@@ -434,8 +452,10 @@ static int each_relocation(struct relocations *rel, uint64_t vaddr, uint64_t n,
 	while (n) {
 		size_t step = (size_t)MIN(n, max);
 
-		if (elf_file__read_vaddr(rel->tab->file, vaddr, buf, step * sizeof(*buf)) < 0)
+		if (step * sizeof(*buf) > rel->tab->scan_bytes_left ||
+		    elf_file__read_vaddr(rel->tab->file, vaddr, buf, step * sizeof(*buf)) < 0)
 			return 0;
+		rel->tab->scan_bytes_left -= step * sizeof(*buf);
 		for (size_t i = 0; i < step; i++)
 			if (fn(rel, &buf[i]))
 				return 1;
@@ -496,7 +516,7 @@ static int find_text(struct gopclntab *tab, uint64_t header_text)
 		return GOPCLNTAB_OK;
 	if (scn && gelf_getshdr(scn, &shdr) && module_fits(tab, shdr.sh_addr))
 		return GOPCLNTAB_OK;
-	r = scan_segments(tab->file, find_module, tab);
+	r = scan_segments(tab, find_module, tab);
 	if (r)
 		return MIN(r, GOPCLNTAB_OK);
 	return find_text_in_relocations(tab);
@@ -587,7 +607,7 @@ static int scan_for_table(struct gopclntab *tab)
 	/* Other programs are spared the reading. */
 	if (n_sections && !elf_file__is_go(tab->file))
 		return GOPCLNTAB_NONE;
-	r = scan_segments(tab->file, find_table, &scan);
+	r = scan_segments(tab, find_table, &scan);
 	return r < 0 ? r : scan.result;
 }
 
@@ -619,6 +639,9 @@ int gopclntab__open(struct gopclntab **ret, const struct elf_file *file)
 	if (!tab)
 		return -ENOMEM;
 	tab->file = file;
+	tab->scan_bytes_left = ALL_SCANS_BYTES_MAX;
+	tab->page_reads_left = PAGE_READS_MAX;
+	tab->module_tries_left = MODULE_TRIES_MAX;
 	r = locate(tab);
 	if (r == GOPCLNTAB_OK)
 		*ret = steal_ptr(tab);
