@@ -80,7 +80,7 @@ bool unwind_table_valid(const struct unwind_line *lines, uint32_t n_lines)
 	const uint32_t *dir, *rows;
 	const struct unwind_rule *rules;
 
-	if (!n_lines || !head_valid(h, n_lines))
+	if (!n_lines || n_lines > UNWIND_TABLE_LINES_MAX || !head_valid(h, n_lines))
 		return false;
 	dir = lines[h->dir_line].w;
 	rows = lines[h->row_line].w;
@@ -120,7 +120,12 @@ static bool is_sealed(int fd, uint32_t n_lines)
 static int map_table(int fd, off_t off, uint32_t n_lines, struct built_table *ret)
 {
 	size_t n_bytes = (size_t)n_lines * sizeof(struct unwind_line);
-	void *p = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, off);
+	void *p;
+
+	/* Before anything of it is read: memory that is full of holes is cheap for who made it. */
+	if (!n_lines || n_lines > UNWIND_TABLE_LINES_MAX)
+		return -EBADMSG;
+	p = mmap(NULL, n_bytes, PROT_READ, MAP_PRIVATE, fd, off);
 
 	if (p == MAP_FAILED)
 		return -errno;

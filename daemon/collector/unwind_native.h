@@ -27,6 +27,7 @@ struct native_stack {
 /* What the walk under way works on; unwinder.c sets it. */
 struct native_walk {
 	const struct unwind_line *lines; /* line 0 of the unwind memory */
+	uint32_t n_lines;
 	const struct mapset *maps;
 	struct native_stack stacks[2];
 	bool beyond;		       /* a read went over the end of one */
@@ -37,7 +38,7 @@ static _Thread_local struct native_walk *native_walk;
 
 static inline const struct unwind_line *unwind_line(uint32_t i)
 {
-	return i ? &native_walk->lines[i] : NULL;
+	return i && i < native_walk->n_lines ? &native_walk->lines[i] : NULL;
 }
 
 /* Processes are found by the caller. */
@@ -50,9 +51,10 @@ static inline const struct unwind_process *process_line(uint32_t tgid)
 /* Whether the pages of S that hold SIZE bytes at OFF have come along. */
 static inline bool has_pages(const struct native_stack *s, uint64_t off, uint32_t size)
 {
-	uint64_t first_page = s->start / USER_PAGE;
-	uint64_t from = (s->start + off) / USER_PAGE - first_page;
-	uint64_t to = (s->start + off + size - 1) / USER_PAGE - first_page;
+	/* By offsets: a stack pointer may be so high that addresses wrap around. */
+	uint64_t in_page = s->start % USER_PAGE;
+	uint64_t from = (in_page + off) / USER_PAGE;
+	uint64_t to = (in_page + off + size - 1) / USER_PAGE;
 
 	for (; from <= to; from++)
 		if (from < 32 && s->missing >> from & 1)

@@ -41,6 +41,7 @@ const struct mapping *unwinder_finish(const struct unwind_memory *memory, const 
 	const char *stack = (const char *)(regs + 1);
 	struct native_walk native = {
 	    .lines = unwind_memory__lines(memory),
+	    .n_lines = unwind_memory__n_lines(memory),
 	    .maps = maps,
 	    .stacks = {{.start = regs->sp - STACK_COPY_BELOW,
 			.bytes = stack,

@@ -725,6 +725,28 @@ static void there_are_65536_rules_at_most(void **state)
 	}
 }
 
+/* A memory full of holes is as long as its maker likes, and as cheap; to read it is not. */
+static void tables_are_64_mib_at_most(void **state)
+{
+	for (uint32_t n_lines = UNWIND_TABLE_LINES_MAX; n_lines <= UNWIND_TABLE_LINES_MAX + 1;
+	     n_lines++) {
+		cleanup_free struct unwind_line *lines = calloc(n_lines, sizeof(*lines));
+		struct unwind_table_head *h = (void *)lines;
+
+		assert_non_null(lines);
+		*h = (struct unwind_table_head){.shift = UNWIND_SHIFT_MIN,
+						.n_buckets = 1,
+						.n_rows = (n_lines - 3) * UNWIND_LINE_WORDS,
+						.n_rules = 1,
+						.dir_line = 1,
+						.row_line = 2,
+						.rule_line = n_lines - 1,
+						.n_lines = n_lines};
+		assert_int_equal(unwind_table_valid(lines, n_lines),
+				 n_lines == UNWIND_TABLE_LINES_MAX);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -748,6 +770,7 @@ int main(int argc, char **argv)
 	    cmocka_unit_test(rows_are_checked),
 	    cmocka_unit_test(rules_are_checked),
 	    cmocka_unit_test(there_are_65536_rules_at_most),
+	    cmocka_unit_test(tables_are_64_mib_at_most),
 	};
 	const struct fake *fake = fake_of(argv[0]);
 
