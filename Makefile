@@ -159,6 +159,7 @@ $(patsubst %.c,$(O)/%.o,$(unit_src)): | $(gen_proto) $(skeletons)
 # Where helpers.bpf.h finds the native stand-ins.
 $(O)/tests/bpf/%.o: CPPFLAGS += -Itests/bpf
 $(O)/tests/unit/test_spaces.o: CPPFLAGS += -Itests/unit
+$(O)/tests/fuzz/fuzz_table_cache.o: CPPFLAGS += -Itests/bpf
 
 check-unit: $(unit_bin) $(programs)
 	$(Q)tests/run-unit $(O) $(unit_bin)
