@@ -2,6 +2,7 @@
 """A process that is bad to walk costs its own stacks at most: others are whole, nothing is lost, memory is
 bounded, and each stack that was cut says why."""
 
+import os
 import time
 from pathlib import Path
 
@@ -20,9 +21,13 @@ BAD_STACKS = ("unmapped", "none", "file", "kernel", "zero", "other")
 
 
 def high_water_mib(pid):
+    """Of PID and its children, but for those that are about to become another program: what these have is
+    PID's."""
     total = 0
     for p in (pid, *children(pid)):
         try:
+            if p != pid and os.path.samefile(f"/proc/{p}/exe", f"/proc/{pid}/exe"):
+                continue
             status = Path(f"/proc/{p}/status").read_text()
         except OSError:
             continue  # it has just ended
