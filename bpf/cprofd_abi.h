@@ -101,8 +101,8 @@ struct unwind_regs {
  * are return addresses, or one more than the instruction that a signal interrupted.
  *
  * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of
- * the stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from other_start
- * on, to which the frame pointers lead (Go's system stack is called from a goroutine's).
+ * the stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from
+ * other_start on, to which the frame pointers lead (Go's system stack is called from a goroutine's).
  */
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */

@@ -556,8 +556,8 @@ static void pages_that_are_missing(void **state)
 
 	give_table(s, s->code, made_rule(2 * USER_PAGE / 8));
 	give_table(s, s->lib, (struct unwind_rule){.cfa = UNWIND_CFA_ROOT});
-	/* The return address lies in the fourth page, the first being that in which the copy begins,
-	 * below the stack pointer. */
+	/* The return address lies in the fourth page; in the first the copy begins, below the stack
+	 * pointer. */
 	s->stack[2 * USER_PAGE / 8] = LIB + 5;
 	for (unsigned page = 0; page < 5; page++) {
 		assert_null(walk(s, regs, 4 * USER_PAGE / 8 - 1));

@@ -373,8 +373,8 @@ static void parked_bytes_are_bounded(void **state)
 	static const uint64_t stack[STACK_COPY_MAX / 8];
 	const struct unwind_regs regs = made_regs(CODE + 1, STACK, 0);
 	struct scene *s = *state;
-	size_t size = sizeof(struct sample_record) + 8 + sizeof(regs) + STACK_COPY_BELOW +
-		      sizeof(stack);
+	size_t size =
+	    sizeof(struct sample_record) + 8 + sizeof(regs) + STACK_COPY_BELOW + sizeof(stack);
 	size_t n;
 
 	made_walk(&s->walk, s->me->tgid, &regs, stack, sizeof(stack));
