@@ -102,7 +102,7 @@ struct unwind_regs {
  *
  * With STACK_END_UNKNOWN a struct unwind_regs follows, of the last user frame, then stack_bytes of
  * the stack from STACK_COPY_BELOW below its sp on, and then other_bytes of the stack from
- * other_start on, to which the frame pointers lead (Go's system stack is called from a goroutine's).
+ * other_start on, to which the frame pointers lead (Go's system stack is called from a goroutine).
  */
 struct sample_record {
 	abi_u64 time_ns;  /* CLOCK_MONOTONIC */
