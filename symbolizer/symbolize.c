@@ -253,8 +253,9 @@ static int name_from_dwarf(const struct files *files, struct elf_file *source, s
 
 /* Names what is left from the symbols, with the line where DWARF had one. */
 /*
- * The symbol for code at VADDR, or NULL. Nobody has called what a signal handler returns to, or the first
- * function of a made stack: such a return address is a function's first, and we ask for the byte before.
+ * The symbol for code at VADDR, or NULL. Nobody has called what a signal handler returns to, or
+ * the first function of a made stack: such a return address is a function's first, and we ask for
+ * the byte before.
  */
 static const char *find_symbol(const struct symtab *symtab, uint64_t vaddr)
 {

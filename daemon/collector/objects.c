@@ -91,8 +91,8 @@ static enum object_kind kind_of(const struct object_id *id)
 	if (id->path[0] != '/' || !strncmp(id->path, "//anon", 6) ||
 	    !strncmp(id->path, "/dev/zero", 9))
 		return OBJECT_ANONYMOUS;
-	/* JIT code is written through one mapping and executed through another, so both are shared; those
-	 * of a program never are. */
+	/* JIT code is written through one mapping and executed through another, so both are
+	 * shared; those of a program never are. */
 	if (is_memfd(id->path) && id->is_shared)
 		return OBJECT_ANONYMOUS;
 	return OBJECT_FILE;

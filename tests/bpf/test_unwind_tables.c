@@ -125,8 +125,10 @@ static void kinds_of_code(void **state)
 	walked_nowhere(h, STACK_END_UNKNOWN);
 }
 
-/* JIT code without a frame pointer: the nearest word that an indirect call may have left is it, also
- * where the table of that file is not made yet, and not one of its callers. */
+/*
+ * JIT code without a frame pointer: the nearest word that an indirect call may have left is it,
+ * also where the table of that file is not made yet, and not one of its callers.
+ */
 static void words_that_are_looked_at(void **state)
 {
 	enum { LATE = 0x600000, JIT = 0x800000 };

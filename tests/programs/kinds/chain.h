@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The callers that the programs here have in common: work() is called by inner(), and that by outer(). */
+/*
+ * The callers that the programs here have in common: work() is called by inner(), and that by
+ * outer().
+ */
 #ifndef TESTS_KINDS_CHAIN_H
 #define TESTS_KINDS_CHAIN_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * clone SECONDS clone|raw|vfork|fork: work() in a child that shares the memory, made by clone(); by the bare system
- * call, as runtimes without a libc do; by vfork(), before it executes another program; or by fork().
+ * clone SECONDS clone|raw|vfork|fork: work() in a child that shares the memory, made by clone();
+ * by the bare system call, as runtimes without a libc do; by vfork(), before it executes another
+ * program; or by fork().
  */
 #include <linux/sched.h>
 #include <sched.h>

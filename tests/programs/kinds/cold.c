@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cold [SECONDS]: works in the part of a function that the compiler has moved away, and below it. */
+/*
+ * cold [SECONDS]: works in the part of a function that the compiler has moved away, and below it.
+ */
 #include "../burn.h"
 
 static NOINLINE uint64_t work(uint64_t x)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fiber [SECONDS]: stacks that a few lines of assembler change between, as many runtimes have them: without unwind
- * information, and with nothing but zeros above the first frame.
+ * fiber [SECONDS]: stacks that a few lines of assembler change between, as many runtimes have
+ * them: without unwind information, and with nothing but zeros above the first frame.
  */
 #include "chain.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * frames [SECONDS]: work() below a function with alloca(), one with aligned locals, one with both, one that
- * calls with arguments on the stack, and one with more than a page of locals.
+ * frames [SECONDS]: work() below a function with alloca(), one with aligned locals, one with
+ * both, one that calls with arguments on the stack, and one with more than a page of locals.
  */
 #include <alloca.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * huge [SECONDS]: 20 MiB of code. 20,000 functions of 1,000 bytes, then work() < huge_inner() < huge_outer()
- * < main(), the middle ones with 100 KB of instructions before and after the call.
+ * huge [SECONDS]: 20 MiB of code. 20,000 functions of 1,000 bytes, then work() < huge_inner() <
+ * huge_outer() < main(), the middle ones with 100 KB of instructions before and after the call.
  */
 #include "../burn.h"
 

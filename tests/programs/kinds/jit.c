@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jit SECONDS frame|none|protect|back: calls code that it writes itself, on a page that can be executed from its
- * mmap() on: with a frame pointer; without; with one, on a page that mprotect() makes executable; and code that calls
- * work() in turn.
+ * jit SECONDS frame|none|protect|back: calls code that it writes itself, on a page that can be
+ * executed from its mmap() on: with a frame pointer; without; with one, on a page that mprotect()
+ * makes executable; and code that calls work() in turn.
  */
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +14,10 @@ static NOINLINE uint64_t work(uint64_t x)
 	return burn(x, 20000) + 1;
 }
 
-/* push %rbp; mov %rsp, %rbp; mov $50000, %ecx; 1: dec %ecx; jnz 1b; lea 1(%rdi), %rax; pop %rbp; ret */
+/*
+ * push %rbp; mov %rsp, %rbp; mov $50000, %ecx; 1: dec %ecx; jnz 1b; lea 1(%rdi), %rax; pop %rbp;
+ * ret
+ */
 static const unsigned char with_frame[] = {0x55, 0x48, 0x89, 0xe5, 0xb9, 0x50, 0xc3,
 					   0x00, 0x00, 0xff, 0xc9, 0x75, 0xfc, 0x48,
 					   0x8d, 0x47, 0x01, 0x5d, 0xc3};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pid_reuse SECONDS PROGRAM...: executes one PROGRAM after the other, each for 200 ms, all with the same process id,
- * which it prints.
+ * pid_reuse SECONDS PROGRAM...: executes one PROGRAM after the other, each for 200 ms, all with
+ * the same process id, which it prints.
  */
 #include <linux/sched.h>
 #include <signal.h>

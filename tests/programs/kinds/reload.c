@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * reload SECONDS LIBRARY NAME LIBRARY NAME: loads one library, works in it for 100 ms, unloads it and loads the other,
- * which comes to lie at the same address. Says how often it did not.
+ * reload SECONDS LIBRARY NAME LIBRARY NAME: loads one library, works in it for 100 ms, unloads it
+ * and loads the other, which comes to lie at the same address. Says how often it did not.
  */
 #include <dlfcn.h>
 

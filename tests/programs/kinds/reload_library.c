@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One of the two libraries of reload.c: NAME() < NAME_inner() < NAME_outer(), with frames of BYTES and all at the
- * same place as in the other.
+ * One of the two libraries of reload.c: NAME() < NAME_inner() < NAME_outer(), with frames of
+ * BYTES and all at the same place as in the other.
  */
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * signals SECONDS normal|alternate|nested: a timer interrupts outer() every two milliseconds, wherever it is, and
- * the handler works for one. With nested its handler is interrupted by another, with alternate on a stack of its own.
+ * signals SECONDS normal|alternate|nested: a timer interrupts outer() every two milliseconds,
+ * wherever it is, and the handler works for one. With nested its handler is interrupted by
+ * another, with alternate on a stack of its own.
  */
 #include <signal.h>
 #include <string.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tail [SECONDS]: work() is jumped to by passes_on(), which inner() has called: that one is not there any more. */
+/*
+ * tail [SECONDS]: work() is jumped to by passes_on(), which inner() has called: that one is not
+ * there any more.
+ */
 #include "../burn.h"
 
 static NOINLINE uint64_t work(uint64_t x)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * thread SECONDS started|small|alone: work() in a thread; on a stack of 16 KiB; or in a process whose main thread
- * has ended.
+ * thread SECONDS started|small|alone: work() in a thread; on a stack of 16 KiB; or in a process
+ * whose main thread has ended.
  */
 #include <limits.h>
 #include <pthread.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ucontext [SECONDS]: two stacks of makecontext(), which swapcontext() takes turns with; both work. */
+/*
+ * ucontext [SECONDS]: two stacks of makecontext(), which swapcontext() takes turns with; both
+ * work.
+ */
 #include <ucontext.h>
 
 #include "chain.h"
