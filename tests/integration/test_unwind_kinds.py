@@ -203,8 +203,8 @@ def is_right(names, kind):
     for i, name in enumerate(names):
         if matches(name, kind.chain[0]):
             return i <= kind.lead and same(names[i:], kind.chain)
-    # Calls the clock, say, or is between two calls. Or has no user part: exec, exit.
-    return same(names[-kind.root:], kind.chain[-kind.root:])
+    # Calls the clock, say, or is between two calls; on its own stack, or on the first.
+    return same(names[-kind.root:], kind.chain[-kind.root:]) or same(names[-len(START):], START)
 
 
 def symbols(path):
