@@ -196,10 +196,14 @@ def same(names, chain):
 
 
 def is_right(names, kind):
-    # A handler itself, or what a part of it is.
-    for n in range(len(kind.handlers), 0, -1):
-        if same(names[:n], kind.handlers[-n:]):
+    # The handlers as a whole, or one on its way there: what it has called, itself, and where it returns to.
+    if kind.handlers:
+        n = len(kind.handlers)
+        if same(names[:n], kind.handlers):
             return is_right(names[n:], kind)
+        for i in range(len(names) - 1, 0, -1):
+            if same(names[i - 1:i + 1], kind.handlers[-2:]):
+                return kind.handlers[0] not in names and is_right(names[i + 1:], kind)
     for i, name in enumerate(names):
         if matches(name, kind.chain[0]):
             return i <= kind.lead and same(names[i:], kind.chain)
