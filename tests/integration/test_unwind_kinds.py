@@ -201,6 +201,8 @@ def is_right(names, kind):
         n = len(kind.handlers)
         if same(names[:n], kind.handlers):
             return is_right(names[n:], kind)
+        if names and matches(names[0], RESTORER):
+            return is_right(names[1:], kind)
         for i in range(len(names) - 1, 0, -1):
             if same(names[i - 1:i + 1], kind.handlers[-2:]):
                 return kind.handlers[0] not in names and is_right(names[i + 1:], kind)
