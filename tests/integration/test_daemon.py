@@ -131,7 +131,7 @@ def test_full_disk_stops_writing_and_heals(cprofd, start, small_disk, tmp_path):
     start("split_c", 60)
     daemon = cprofd.popen("--config", config)
     try:
-        wait_until(lambda: files(out) if out.exists() else None, what="profile")
+        wait_until(lambda: list(out.rglob("[!.]*.pb.gz")), what="profile")
         with open(filler, "wb", buffering=0) as f:
             try:
                 while f.write(b"x" * 1024):
@@ -140,7 +140,7 @@ def test_full_disk_stops_writing_and_heals(cprofd, start, small_disk, tmp_path):
                 pass
         time.sleep(3)
         assert daemon.poll() is None, "a full disk ended the daemon"
-        before = set(files(out))
+        before = set(out.rglob("[!.]*.pb.gz"))
         filler.unlink()
         # One that is being written at this moment is not there yet.
         wait_until(lambda: set(out.rglob("[!.]*.pb.gz")) - before,
