@@ -34,29 +34,35 @@ typedef struct pt_regs arch_regs;
 /* Registers that a callee keeps: rbx, rbp, r12 .. r15. */
 #define ARCH_KEPT_MASK (1u << 3 | 1u << 6 | 1u << 12 | 1u << 13 | 1u << 14 | 1u << 15)
 
+/* Both the registers of an interrupt and those of a signal frame go by these names. */
+#define ARCH_COPY_REGS(from, to)                                                                   \
+	do {                                                                                       \
+		(to)->ip = (from)->rip;                                                            \
+		(to)->sp = (from)->rsp;                                                            \
+		(to)->r[0] = (from)->rax;                                                          \
+		(to)->r[1] = (from)->rdx;                                                          \
+		(to)->r[2] = (from)->rcx;                                                          \
+		(to)->r[3] = (from)->rbx;                                                          \
+		(to)->r[4] = (from)->rsi;                                                          \
+		(to)->r[5] = (from)->rdi;                                                          \
+		(to)->r[6] = (from)->rbp;                                                          \
+		(to)->r[7] = (from)->rsp;                                                          \
+		(to)->r[8] = (from)->r8;                                                           \
+		(to)->r[9] = (from)->r9;                                                           \
+		(to)->r[10] = (from)->r10;                                                         \
+		(to)->r[11] = (from)->r11;                                                         \
+		(to)->r[12] = (from)->r12;                                                         \
+		(to)->r[13] = (from)->r13;                                                         \
+		(to)->r[14] = (from)->r14;                                                         \
+		(to)->r[15] = (from)->r15;                                                         \
+		(to)->valid = 0xffff;                                                              \
+		(to)->unsure = 0;                                                                  \
+		(to)->exact = 1;                                                                   \
+	} while (0)
+
 static inline void arch_regs_to_unwind(const arch_regs *from, struct unwind_regs *to)
 {
-	to->ip = from->rip;
-	to->sp = from->rsp;
-	to->r[0] = from->rax;
-	to->r[1] = from->rdx;
-	to->r[2] = from->rcx;
-	to->r[3] = from->rbx;
-	to->r[4] = from->rsi;
-	to->r[5] = from->rdi;
-	to->r[6] = from->rbp;
-	to->r[7] = from->rsp;
-	to->r[8] = from->r8;
-	to->r[9] = from->r9;
-	to->r[10] = from->r10;
-	to->r[11] = from->r11;
-	to->r[12] = from->r12;
-	to->r[13] = from->r13;
-	to->r[14] = from->r14;
-	to->r[15] = from->r15;
-	to->valid = 0xffff;
-	to->unsure = 0;
-	to->exact = 1;
+	ARCH_COPY_REGS(from, to);
 }
 
 /*
@@ -73,27 +79,7 @@ struct arch_sigcontext {
 static inline void arch_sigcontext_to_unwind(const struct arch_sigcontext *from,
 					     struct unwind_regs *to)
 {
-	to->ip = from->rip;
-	to->sp = from->rsp;
-	to->r[0] = from->rax;
-	to->r[1] = from->rdx;
-	to->r[2] = from->rcx;
-	to->r[3] = from->rbx;
-	to->r[4] = from->rsi;
-	to->r[5] = from->rdi;
-	to->r[6] = from->rbp;
-	to->r[7] = from->rsp;
-	to->r[8] = from->r8;
-	to->r[9] = from->r9;
-	to->r[10] = from->r10;
-	to->r[11] = from->r11;
-	to->r[12] = from->r12;
-	to->r[13] = from->r13;
-	to->r[14] = from->r14;
-	to->r[15] = from->r15;
-	to->valid = 0xffff;
-	to->unsure = 0;
-	to->exact = 1;
+	ARCH_COPY_REGS(from, to);
 }
 
 /* The bytes before a return address that arch_follows_call() looks at. */
