@@ -87,7 +87,8 @@ KINDS |= {
     "signals_nested": Kind(CHAIN, "signals", "nested",
                            handlers=("handle", "on_second", RESTORER, "~kill", "on_first", RESTORER)),
     "ucontext": Kind(("work", "inner", "outer", "other_stack", "~__start_context|libc"), root=2),
-    "fiber": Kind(("work", "inner", "outer", "other_stack"), root=1),
+    # The first change to a stack returns to the start of a function, which no call precedes.
+    "fiber": Kind(("work", "inner", "outer", "other_stack"), root=1, at_first="implausible caller"),
     "boost_fiber": Kind(("work", "on_the_fiber", "~fiber_entry", "make_fcontext"), root=2),
     "thread": Kind(THREAD, "thread", "started", root=2),
     "thread_small": Kind(THREAD, "thread", "small", root=2),
