@@ -67,6 +67,12 @@ static inline int stack_end_is_whole(abi_u32 end)
 	return end <= STACK_END_NO_MM;
 }
 
+/* Whether the walk met what cannot be, or what should be known: its list of mappings may be old. */
+static inline int stack_end_is_failure(abi_u32 end)
+{
+	return end >= STACK_END_UNREADABLE && end <= STACK_END_IMPLAUSIBLE;
+}
+
 /* Why a tick that hit a process we want gave no sample. */
 enum lost_reason {
 	LOST_RING_FULL,	 /* the ring buffer had no room, or was locked in NMI context */
@@ -345,7 +351,8 @@ struct unwind_space_head {
 	abi_u32 n_mappings;
 	abi_u32 n_lines;  /* all, the head's included */
 	abi_u32 all_regs; /* 1: a table of this space has all_regs */
-	abi_u32 reserved[12];
+	abi_u32 hopeless; /* 1: walks that fail by this list fail in user space as well */
+	abi_u32 reserved[11];
 };
 
 /*

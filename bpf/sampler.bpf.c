@@ -113,6 +113,19 @@ static __always_inline void begin_walk(struct unwind_walk *w, const arch_regs *u
 	w->end = STACK_END_NOT;
 }
 
+/*
+ * Whether a walk that failed is to be done once more in user space, where the mappings are those of
+ * its time: a library may have been put in the place of another since the list was written.
+ */
+static __always_inline bool deserves_second_try(const struct sample_scratch *s)
+{
+	const struct unwind_space_head *head = (const void *)unwind_line(s->walk.space);
+
+	if (s->walk.end == STACK_END_NO_MAPPING)
+		return true;
+	return stack_end_is_failure(s->walk.end) && !s->record.flags && head && !head->hopeless;
+}
+
 static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct task_struct *task,
 				      struct sample_scratch *s, struct cpu_counters *count)
 {
@@ -147,6 +160,12 @@ static __always_inline void take_user(struct bpf_perf_event_data *ctx, struct ta
 	walk_user(&walk);
 	count->cache_hits += s->walk.n_hits;
 	count->cache_misses += s->walk.n_misses;
+	if (deserves_second_try(s)) {
+		arch_regs_to_unwind(&user, &s->walk.regs);
+		s->walk.n = n + 1;
+		s->walk.end = STACK_END_UNKNOWN;
+		s->walk.space = 0; /* whatever it says */
+	}
 	s->record.n_user = (abi_u16)(s->walk.n - n);
 	s->record.user_end = (abi_u8)walk_end_of(s->walk.end, &s->record);
 }
@@ -250,9 +269,9 @@ static __always_inline abi_u32 stack_room(abi_u64 fill)
 }
 
 /*
- * Whether this sample is of a process that the walker does not know: the sooner the collector hears
- * of it, the fewer stacks have to be copied. One that cannot be made known does not wake it all the
- * time.
+ * Whether this sample is of a process that the walker does not know, or no longer knows rightly:
+ * the sooner the collector hears of it, the fewer stacks have to be copied. One that cannot be made
+ * known does not wake it all the time.
  */
 static __always_inline bool news_of_process(struct sample_scratch *s)
 {

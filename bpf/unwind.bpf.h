@@ -89,7 +89,8 @@ static __always_inline abi_u32 walk_search_rule(struct unwind_walk *w, abi_u64 p
 {
 	struct walk_code at = {0};
 
-	walk_find_code(w, pc, &at);
+	if (!walk_find_code(w, pc, &at) && w->space)
+		return STACK_END_NO_MAPPING;
 	if (at.code == UNWIND_CODE_UNKNOWN)
 		return STACK_END_UNKNOWN;
 	if (at.code == UNWIND_CODE_NONE)

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/util.h"
 #include "daemon/collector/objects.h"
 #include "daemon/collector/pin.h"
@@ -30,6 +32,12 @@
 
 /* Reading all of /proc takes time in which events may be lost again: not more often than this. */
 #define RESYNC_NS (5 * NSEC_PER_SEC)
+
+/*
+ * The collector sleeps nearly always, but where it has to wait for the programs that it measures,
+ * their stacks wait in the rings, and those that it has to finish go without their copies.
+ */
+#define COLLECTOR_NICE (-10)
 
 struct collector {
 	struct sampler *sampler;
@@ -171,12 +179,21 @@ static int new_window(struct collector *c, uint64_t start_ns)
 	return window__new(&c->current, c->objects, start_ns, sampler__period_ns(c->sampler));
 }
 
+/* Of this thread alone, the finisher and what it starts have theirs. */
+static void go_ahead_of_others(void)
+{
+	if (getpriority(PRIO_PROCESS, 0) > COLLECTOR_NICE &&
+	    setpriority(PRIO_PROCESS, 0, COLLECTOR_NICE) < 0)
+		log_debug("no priority over other programs: %s", strerror(errno));
+}
+
 int collector__start(struct collector *c, const uint32_t *tgids, size_t n_tgids)
 {
 	/* Events are on already and ticks come before the scan: what happens during the scan is
 	 * told by events, and the first samples wait in the rings. */
 	int r = new_window(c, clock_ns(CLOCK_REALTIME));
 
+	go_ahead_of_others();
 	if (r == 0)
 		r = sampler__start(c->sampler);
 	if (r < 0)

@@ -15,6 +15,9 @@
 
 #define TABLE_BYTES (UNWIND_PROCESS_LINES * sizeof(struct unwind_line))
 
+/* How often walks that fail in the kernel are tried once more in user space, where that failed. */
+#define RETRY_NS NSEC_PER_SEC
+
 struct space {
 	struct mapset *maps; /* a reference */
 	uint32_t line, n_lines;
@@ -38,6 +41,7 @@ struct spaces {
 	struct known *known;
 	size_t n_all, cap_all, n_lists, n_known, cap_known;
 	struct hindex by_maps, by_tgid; /* entries are places in all and known */
+	uint64_t hoped_ns;		/* when all were given hope */
 	uint32_t generation;
 };
 
@@ -91,10 +95,15 @@ struct spaces *spaces__free(struct spaces *s)
 
 /* ---- lists ----------------------------------------------------------------------------------- */
 
+static struct unwind_space_head *list_head(const struct spaces *s, const struct space *space)
+{
+	return (void *)(unwind_memory__lines(s->memory) + space->line);
+}
+
 /* What the walker is to do in each mapping. */
 static void write_codes(const struct spaces *s, const struct space *space)
 {
-	struct unwind_space_head *head = (void *)(unwind_memory__lines(s->memory) + space->line);
+	struct unwind_space_head *head = list_head(s, space);
 	struct unwind_mapping *list = (void *)(head + 1);
 
 	for (size_t i = 0; i < space->maps->n; i++) {
@@ -113,7 +122,7 @@ static void write_codes(const struct spaces *s, const struct space *space)
 
 static void write_list(struct spaces *s, const struct space *space)
 {
-	struct unwind_space_head *head = (void *)(unwind_memory__lines(s->memory) + space->line);
+	struct unwind_space_head *head = list_head(s, space);
 	struct unwind_mapping *list = (void *)(head + 1);
 
 	if (++s->generation == 0)
@@ -200,6 +209,24 @@ static void release_list(struct spaces *s, uint32_t i, uint64_t now_ns)
 	unwind_memory__give(s->memory, space->line, space->n_lines, now_ns);
 	mapset__unref(space->maps, s->objects);
 	s->n_lists--;
+}
+
+void spaces__give_up(struct spaces *s, const struct process *p)
+{
+	uint32_t i;
+
+	if (find_list(s, p->maps, &i))
+		list_head(s, &s->all[i])->hopeless = 1;
+}
+
+static void give_hope(struct spaces *s, uint64_t now_ns)
+{
+	if (now_ns < s->hoped_ns + RETRY_NS)
+		return;
+	s->hoped_ns = now_ns;
+	for (size_t i = 0; i < s->n_all; i++)
+		if (s->all[i].n_users)
+			list_head(s, &s->all[i])->hopeless = 0;
 }
 
 void spaces__rebind(struct spaces *s)
@@ -309,6 +336,7 @@ int spaces__sync(struct spaces *s, const struct processes *processes, uint64_t n
 		else if (p->maps != s->all[k.space].maps)
 			r = spaces__publish(s, p, k.exec_id, now_ns);
 	}
+	give_hope(s, now_ns);
 	unwind_memory__settle(s->memory, now_ns);
 	return r;
 }

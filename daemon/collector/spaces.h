@@ -31,6 +31,12 @@ struct spaces *spaces__free(struct spaces *s);
  */
 int spaces__publish(struct spaces *s, const struct process *p, uint32_t exec_id, uint64_t now_ns);
 
+/*
+ * A walk in user space, by the mappings of P, has failed: for a while the walker need not ask for
+ * it where its own, by the same ones, fails. Nothing where it does not know P by them.
+ */
+void spaces__give_up(struct spaces *s, const struct process *p);
+
 /* Brings the lists up to date with the tables that came or went. */
 void spaces__rebind(struct spaces *s);
 

@@ -285,6 +285,8 @@ int unwinding__add(struct unwinding *u, struct window *w, const struct process *
 		return r;
 	if (at && u->parked_bytes < u->parked_bytes_max)
 		return park(u, w, p, at, s);
+	if (stack_end_is_failure(u->walked.record.user_end))
+		spaces__give_up(u->spaces, p);
 	return deliver(u, w, p, &u->walked.record);
 }
 

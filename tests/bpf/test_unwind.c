@@ -315,13 +315,13 @@ static void return_addresses_that_are_none(void **state)
 		walk_from(h, &regs);
 		walked_nowhere(h, STACK_END_NO_MAPPING);
 	}
-	/* The first and the last that are some. */
+	/* The first and the last that may be some, though nothing is mapped there. */
 	h->stack[0] = USER_CODE_START;
 	walk_from(h, &regs);
-	walked(h, STACK_END_UNKNOWN, USER_CODE_START);
+	walked(h, STACK_END_NO_MAPPING, USER_CODE_START);
 	h->stack[0] = ARCH_USER_END - 1;
 	walk_from(h, &regs);
-	walked(h, STACK_END_UNKNOWN, ARCH_USER_END - 1);
+	walked(h, STACK_END_NO_MAPPING, ARCH_USER_END - 1);
 }
 
 /* The call before a return address counts: it may be the last instruction of its function. */

@@ -49,7 +49,7 @@ static void the_cache_keeps_no_failure(void **state)
 	h->use_cache = true;
 	regs.ip = CODE - 4096;
 	walk_from(h, &regs);
-	assert_int_equal(h->walk.end, STACK_END_UNKNOWN);
+	assert_int_equal(h->walk.end, STACK_END_NO_MAPPING);
 	host__mappings(h)->start = CODE - 4096;
 	host__mappings(h)->off = 0;
 	host__rule(h, 0, ROOT);
@@ -90,6 +90,9 @@ static void unknown_code_in_the_middle(void **state)
 	h->stack[0] = 33;
 	h->stack[1] = 66;
 	h->stack[2] = unknown;
+	host__mapping(h, &(struct unwind_mapping){.start = unknown & ~0xfffull,
+						  .end = (unknown | 0xfff) + 1,
+						  .code = UNWIND_CODE_UNKNOWN});
 	walk(h);
 	walked(h, STACK_END_UNKNOWN, unknown);
 	assert_int_equal(h->walk.regs.ip, unknown);

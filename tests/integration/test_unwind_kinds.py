@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of code: the same few callers, compiled, linked, started and loaded in many ways.
 
-All programs of tests/programs/kinds/ run at once while one recording is made; each has its own test. They are
-nice and cprofd is not, so that it gets the time that it needs on a machine that is this busy.
+All programs of tests/programs/kinds/ run at once while one recording is made; each has its own test.
 """
 
 import collections
@@ -130,16 +129,6 @@ def need(kinds_dir):
     return check
 
 
-def first():
-    """cprofd goes before all else."""
-    os.nice(-20)
-
-
-class Nice(cprofd_run.Targets):
-    def start(self, name, *args, **kwargs):
-        return super().start(name, *args, preexec_fn=lambda: os.nice(5), **kwargs)
-
-
 def samples_by_pid(folder):
     by_pid = collections.defaultdict(list)
     for profile in cprofd_run.profiles(folder).values():
@@ -153,7 +142,7 @@ def recorded(cprofd, kinds_dir, tmp_path_factory):
     """The samples of each program: name -> samples."""
     out = tmp_path_factory.mktemp("kinds")
     pids = {}
-    with Nice(kinds_dir) as targets:
+    with cprofd_run.Targets(kinds_dir) as targets:
         for name, kind in KINDS.items():
             program = kind.program or name
             if (kinds_dir / program).exists():
@@ -167,7 +156,7 @@ def recorded(cprofd, kinds_dir, tmp_path_factory):
                                                    what=f"child of {name}")[0]
         time.sleep(1)
         try:
-            run = cprofd("--all", "-F", HZ, "--seconds", SECONDS, "-o", out, preexec_fn=first)
+            run = cprofd("--all", "-F", HZ, "--seconds", SECONDS, "-o", out)
         finally:
             for name, kind in KINDS.items():
                 if kind.child and name in pids:
@@ -313,7 +302,7 @@ def lives(cprofd, kinds_dir, tmp_path_factory):
         shutil.copy(kinds_dir / program, folder / name)
         return folder / name
 
-    with Nice(kinds_dir) as targets:
+    with cprofd_run.Targets(kinds_dir) as targets:
         pids = {
             "deleted": targets.start(copy("pie", "deleted"), 60).pid,
             "deleted_late": targets.start(copy("no_pie", "deleted_late"), 60).pid,
@@ -330,7 +319,7 @@ def lives(cprofd, kinds_dir, tmp_path_factory):
         time.sleep(0.5)
         (folder / "deleted").unlink()
         copy("frames", "new").rename(folder / "replaced")
-        running = cprofd.popen("--all", "-F", HZ, "--seconds", 6, "-o", out, preexec_fn=first)
+        running = cprofd.popen("--all", "-F", HZ, "--seconds", 6, "-o", out)
         time.sleep(2)
         pids["memfd_late"] = targets.start("memfd", 60, kinds_dir / "pie").pid
         (folder / "deleted_late").unlink()
@@ -384,8 +373,6 @@ def test_short_lives_from_a_shell(lives, comm):
     assert sum(s.count for s in samples if stacks.why_cut(s)) <= 0.01 * total + 1
 
 
-@pytest.mark.xfail(strict=False, reason="the kernel's walker goes on with the table of the library that was there "
-                   "until the collector has drained its rings, 100 ms later at most")
 def test_library_in_the_place_of_another(lives):
     """Unloaded, and another loaded at the same address, every 100 ms: never one with the other's rules."""
     cut = 0

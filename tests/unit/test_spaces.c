@@ -280,6 +280,28 @@ static void changed_mappings_are_a_new_list(void **state)
 	assert_int_equal(space_of(ALICE, 1), after);
 }
 
+/* The walker asks for help where its walk fails, unless that failed as well, lately. */
+static void a_failed_walk_is_not_tried_again_for_a_while(void **state)
+{
+	struct scene *scene = *state;
+	struct process *alice = process(scene, ALICE);
+
+	spaces__give_up(scene->s, alice); /* it is not known yet */
+	publish(scene, alice, 1);
+	sync_at(scene, T0);
+	assert_int_equal(head_of(space_of(ALICE, 1))->hopeless, 0);
+	spaces__give_up(scene->s, alice);
+	sync_at(scene, T0 + NSEC_PER_SEC - 1);
+	assert_int_equal(head_of(space_of(ALICE, 1))->hopeless, 1);
+	sync_at(scene, T0 + NSEC_PER_SEC);
+	assert_int_equal(head_of(space_of(ALICE, 1))->hopeless, 0);
+	/* By other mappings it may succeed. */
+	spaces__give_up(scene->s, alice);
+	do_mmap(scene, ALICE, 0x900000, 0, "/lib/z.so");
+	sync_at(scene, T0 + NSEC_PER_SEC);
+	assert_int_equal(head_of(space_of(ALICE, 1))->hopeless, 0);
+}
+
 /* The new program has other code at the same addresses. */
 static void exec_ends_what_was_said(void **state)
 {
@@ -546,6 +568,7 @@ int main(void)
 	    in_scene(its_mappings_are_found),
 	    in_scene(a_fork_shares_the_list),
 	    in_scene(changed_mappings_are_a_new_list),
+	    in_scene(a_failed_walk_is_not_tried_again_for_a_while),
 	    in_scene(exec_ends_what_was_said),
 	    in_scene(a_new_program_takes_the_place_of_the_old),
 	    in_scene(what_has_ended_is_withdrawn),
