@@ -19,6 +19,12 @@
 /* A table that was used so lately is in use: to put it out would have it back at once. */
 #define IN_USE_NS (2 * NSEC_PER_SEC)
 
+/*
+ * A table in use goes for one that is so many times smaller: the memory serves more programs by
+ * small tables than by large ones, and no single file can take it from all that come later.
+ */
+#define FAIR_RATIO 4
+
 /* When a table that found no room, or failed for want of something else, is tried again. */
 #define RETRY_NS (3 * NSEC_PER_SEC)
 
@@ -223,15 +229,33 @@ static bool not_in_use(const struct unwind_file *f, uint64_t now_ns)
 	return f->state == UNWIND_FILE_READY && f->used_ns + IN_USE_NS <= now_ns;
 }
 
-/* The table that was not used for the longest time and is not in use, or NULL. */
-static struct unwind_file *least_used(const struct unwind_tables *t, uint64_t now_ns)
+/* Whether F may go for a table of N_LINES. */
+static bool may_go(const struct unwind_file *f, uint32_t n_lines, uint64_t now_ns)
+{
+	return not_in_use(f, now_ns) ||
+	       (f->state == UNWIND_FILE_READY && f->n_lines / FAIR_RATIO >= n_lines);
+}
+
+/* Whether of two that may go A goes first: the longer unused, and of those in use the larger. */
+static bool goes_before(const struct unwind_file *a, const struct unwind_file *b, uint64_t now_ns)
+{
+	bool idle = not_in_use(a, now_ns);
+
+	if (idle != not_in_use(b, now_ns))
+		return idle;
+	return idle ? a->used_ns < b->used_ns : a->n_lines > b->n_lines;
+}
+
+/* The table that goes first for one of N_LINES, or NULL. */
+static struct unwind_file *next_to_go(const struct unwind_tables *t, uint32_t n_lines,
+				      uint64_t now_ns)
 {
 	struct unwind_file *best = NULL;
 
 	for (size_t i = 0; i < t->n; i++) {
 		struct unwind_file *f = t->files[i];
 
-		if (not_in_use(f, now_ns) && (!best || f->used_ns < best->used_ns))
+		if (may_go(f, n_lines, now_ns) && (!best || goes_before(f, best, now_ns)))
 			best = f;
 	}
 	return best;
@@ -243,34 +267,18 @@ static uint64_t n_held(const struct unwind_tables *t)
 	return unwind_memory__n_used(t->memory) - unwind_memory__n_resting(t->memory);
 }
 
-/* Whether N_LINES could be had, at least after a second, if all tables went that are not in use. */
+/* Whether N_LINES could be had, at least after a second, if all tables went that may. */
 static bool could_fit(const struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns)
 {
 	uint64_t n = n_held(t) + n_lines;
 
 	for (size_t i = 0; i < t->n; i++)
-		if (not_in_use(t->files[i], now_ns))
+		if (may_go(t->files[i], n_lines, now_ns))
 			n -= t->files[i]->n_lines;
 	return n < unwind_memory__n_lines(t->memory);
 }
 
-/*
- * Puts tables out that are not in use until N_LINES fit and an eighth of the memory is free
- * besides: what goes is there again only a second later, so that room has to be made ahead.
- */
-static void make_room(struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns,
-		      unwind_changed_fn changed, void *ctx)
-{
-	uint64_t all = unwind_memory__n_lines(t->memory);
-	struct unwind_file *old;
-
-	while (n_held(t) + n_lines > all - all / 8 && (old = least_used(t, now_ns))) {
-		drop_table(t, old, now_ns);
-		t->stats.n_evicted++;
-		changed(ctx, old);
-	}
-}
-
+/* Notes that F, whose table has N_LINES, has found no room. */
 static void refuse(struct unwind_tables *t, struct unwind_file *f, uint32_t n_lines,
 		   uint64_t now_ns)
 {
@@ -283,6 +291,28 @@ static void refuse(struct unwind_tables *t, struct unwind_file *f, uint32_t n_li
 	f->n_lines = n_lines;
 	f->refused_ns = now_ns;
 	t->n_refused++;
+}
+
+/*
+ * Puts tables out until N_LINES fit and an eighth of the memory is free besides: what goes is there
+ * again only a second later, so that room has to be made ahead.
+ */
+static void make_room(struct unwind_tables *t, uint32_t n_lines, uint64_t now_ns,
+		      unwind_changed_fn changed, void *ctx)
+{
+	uint64_t all = unwind_memory__n_lines(t->memory);
+	struct unwind_file *old;
+
+	while (n_held(t) + n_lines > all - all / 8 && (old = next_to_go(t, n_lines, now_ns))) {
+		bool was_in_use = !not_in_use(old, now_ns);
+
+		drop_table(t, old, now_ns);
+		t->stats.n_evicted++;
+		/* The next sample would have it back. */
+		if (was_in_use)
+			refuse(t, old, old->n_lines, now_ns);
+		changed(ctx, old);
+	}
 }
 
 /* Lets those that found no room try again, if there may be room: to make a table takes seconds. */

@@ -209,5 +209,4 @@ int main(void) { for (volatile long i = 0;; i++) {} }
     assert numbers["kib"] <= 12 << 10
     assert numbers["refused"] + numbers["evicted"] > 0
     victim = recording.of("split_c")
-    if sum(s.count for s in victim.samples if stacks.why_cut(s)) > 0.1 * victim.total:
-        pytest.xfail("whoever comes late finds no room for its table while all that is there is in use")
+    assert sum(s.count for s in victim.samples if stacks.why_cut(s)) <= 0.01 * victim.total

@@ -470,6 +470,36 @@ static void those_in_use_stay(void **state)
 		assert_int_equal(f[i]->state, UNWIND_FILE_READY);
 }
 
+/* But not against one that is a quarter of their size. */
+static void a_large_one_in_use_goes_for_a_small_one(void **state)
+{
+	struct scene *s = *state;
+	struct unwind_file *large = file(s, "large"), *other = file(s, "other"), *f[3];
+
+	get_table(s, large, 4 * TABLE_LINES, T0);
+	for (unsigned i = 0; i < 3; i++) {
+		char name[8];
+
+		snprintf(name, sizeof(name), "%u", i);
+		f[i] = file(s, name);
+		get_table(s, f[i], TABLE_LINES, T0);
+	}
+	/* Nothing may go for one that is larger than that. */
+	get_table(s, other, 3 * TABLE_LINES + 1, T0);
+	assert_int_equal(other->state, UNWIND_FILE_NO_ROOM);
+	assert_int_equal(large->state, UNWIND_FILE_READY);
+	get_table(s, file(s, "3"), TABLE_LINES, T0);
+	get_table(s, file(s, "4"), TABLE_LINES, T0);
+	assert_int_equal(file(s, "4")->state, UNWIND_FILE_READY);
+	assert_int_equal(large->state, UNWIND_FILE_NO_ROOM);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(f[i]->state, UNWIND_FILE_READY);
+	/* It does not come back at their cost. */
+	want(s, large, T0 + SECOND);
+	take(s, T0 + SECOND);
+	assert_int_equal(large->state, UNWIND_FILE_NO_ROOM);
+}
+
 static void one_without_room_tries_again_later(void **state)
 {
 	struct scene *s = *state;
@@ -645,6 +675,7 @@ int main(void)
 	    in_scene(no_more_goes_than_has_to),
 	    in_scene(what_goes_rests_for_a_second),
 	    in_scene(those_in_use_stay),
+	    in_scene(a_large_one_in_use_goes_for_a_small_one),
 	    in_scene(one_without_room_tries_again_later),
 	    in_scene(one_is_not_made_again_in_vain),
 	    in_scene(one_that_never_fits),
