@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "base/cleanup.h"
 #include "base/text.h"
+#include "base/thread.h"
 #include "base/util.h"
 #include "daemon/collector/comments.h"
 #include "daemon/collector/profile.h"
@@ -361,20 +361,6 @@ static void *run(void *arg)
 	return NULL;
 }
 
-/* Signals are for the collector's thread, which polls for them. */
-static int start_thread(struct finisher *f)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&f->thread, NULL, run, f);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	f->running = r == 0;
-	return -r;
-}
-
 int finisher__new(struct finisher **ret, const struct finisher_options *options,
 		  symbolizer_started_fn started, void *ctx)
 {
@@ -391,9 +377,10 @@ int finisher__new(struct finisher **ret, const struct finisher_options *options,
 		return -errno;
 	r = naming__new(&f->naming, options->symbolizer, started, ctx);
 	if (r == 0)
-		r = start_thread(f);
+		r = thread_start(&f->thread, run, f);
 	if (r < 0)
 		return r;
+	f->running = true;
 	*ret = steal_ptr(f);
 	return 0;
 }

@@ -98,6 +98,28 @@ int procfs_read_maps(uint32_t tgid, uint32_t tid, procfs_mapping_fn fn, void *ct
 	return r < 0 ? r : procfs_parse_maps(text, fn, ctx);
 }
 
+int procfs_find_anonymous(uint32_t tgid, uint64_t addr, uint64_t *ret_end)
+{
+	cleanup_free char *text = NULL;
+	char *save = NULL;
+	int r = read_proc(tgid, "maps", MAPS_BYTES_MAX, &text);
+
+	if (r < 0)
+		return r;
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		uint64_t start, end, ino;
+
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %*s %*s %" SCNu64, &start, &end,
+			   &ino) != 3)
+			return -EINVAL;
+		if (addr < start || addr >= end)
+			continue;
+		*ret_end = end;
+		return ino ? -ENOENT : 0;
+	}
+	return -ENOENT;
+}
+
 int procfs_read_exe(uint32_t tgid, char *path, size_t size)
 {
 	char link[64];

@@ -30,6 +30,10 @@ int procfs_parse_maps(char *text, procfs_mapping_fn fn, void *ctx);
 /* The same for thread TID of a process. A kernel thread has none. */
 int procfs_read_maps(uint32_t tgid, uint32_t tid, procfs_mapping_fn fn, void *ctx);
 
+/* Where the memory at ADDR of a process ends, if it is anonymous: its stacks, not a file's pages.
+ * 0, -ENOENT where it is not, or -errno. */
+int procfs_find_anonymous(uint32_t tgid, uint64_t addr, uint64_t *ret_end);
+
 /* How many threads the process has, one that has ended but was not the last included. 0 = none. */
 size_t procfs_count_threads(uint32_t tgid);
 

@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/thread.h"
 #include "base/util.h"
 #include "daemon/collector/table_cache.h"
 
@@ -238,20 +238,6 @@ static void *run(void *ctx)
 	return NULL;
 }
 
-/* Signals are for the collector's thread, which polls for them. */
-static int start_thread(struct table_builder *b)
-{
-	sigset_t all, before;
-	int r;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	r = pthread_create(&b->thread, NULL, run, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	b->running = r == 0;
-	return -r;
-}
-
 int table_builder__new(struct table_builder **ret, const char *symbolizer, const char *cache,
 		       symbolizer_started_fn started, void *ctx)
 {
@@ -270,9 +256,10 @@ int table_builder__new(struct table_builder **ret, const char *symbolizer, const
 	if (r == 0 && cache && table_cache__new(&b->cache, cache, symbolizer) == -ENOMEM)
 		r = -ENOMEM;
 	if (r == 0)
-		r = start_thread(b);
+		r = thread_start(&b->thread, run, b);
 	if (r < 0)
 		return r;
+	b->running = true;
 	*ret = steal_ptr(b);
 	return 0;
 }

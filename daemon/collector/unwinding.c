@@ -13,20 +13,26 @@
 #include "base/util.h"
 #include "daemon/collector/pin.h"
 #include "daemon/collector/spaces.h"
+#include "daemon/collector/stack_reader.h"
 #include "daemon/collector/table_builder.h"
 #include "daemon/collector/unwind_memory.h"
 #include "daemon/collector/unwinder.h"
 #include "daemon/collector/vdso.h"
-#include "daemon/opener/opener.h"
 
 /* So much memory of parked samples goes back to the system when they have gone: less is not worth
  * the time. */
 #define TRIM_BYTES (1u << 20)
 
+/* How long a sample waits for the rest of its stack. */
+#define READ_NS NSEC_PER_SEC
+
+/* A sample that waits for what its walk needs. */
 struct parked {
 	struct window *window;	  /* borrowed */
 	struct process process;	  /* with a reference to its mappings */
-	const struct mapping *at; /* in process.maps: whose table it waits for */
+	const struct mapping *at; /* in process.maps: whose table it waits for; or NULL */
+	uint64_t read;		  /* the read of its stack that it waits for; 0 = none */
+	uint64_t since_ns;	  /* CLOCK_MONOTONIC */
 	struct sample_record *sample;
 	size_t size;
 };
@@ -37,6 +43,8 @@ struct unwinding {
 	struct table_builder *builder;
 	struct unwind_tables *tables;
 	struct spaces *spaces;
+	struct stack_reader *reader;
+	uint64_t last_read; /* number of the last question to it */
 	int vdso_fd;
 	struct parked *parked; /* in the order of arrival */
 	size_t n_parked, cap_parked, parked_bytes, parked_bytes_max;
@@ -69,6 +77,8 @@ int unwinding__new(struct unwinding **ret, const struct unwinding_options *o)
 		r = unwind_tables__new(&u->tables, u->memory, u->builder);
 	if (r == 0)
 		r = spaces__new(&u->spaces, u->memory, processes_fd, o->objects);
+	if (r == 0)
+		r = stack_reader__new(&u->reader);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(u);
@@ -89,6 +99,7 @@ struct unwinding *unwinding__free(struct unwinding *u)
 	for (size_t i = 0; i < u->n_parked; i++)
 		parked__fini(u, &u->parked[i]);
 	free(u->parked);
+	stack_reader__free(u->reader);
 	spaces__free(u->spaces);
 	table_builder__free(u->builder);
 	unwind_tables__free(u->tables);
@@ -181,9 +192,16 @@ static size_t sample_size(const struct sample_record *s)
 }
 
 static int park(struct unwinding *u, struct window *w, const struct process *p,
-		const struct mapping *at, const struct sample_record *s)
+		const struct mapping *at, uint64_t read, const struct sample_record *s)
 {
-	struct parked parked = {.window = w, .process = *p, .at = at, .size = sample_size(s)};
+	struct parked parked = {
+	    .window = w,
+	    .process = *p,
+	    .at = at,
+	    .read = read,
+	    .since_ns = clock_ns(CLOCK_MONOTONIC),
+	    .size = sample_size(s),
+	};
 	int r = array_reserve(&u->parked, &u->cap_parked, u->n_parked + 1, sizeof(*u->parked));
 
 	if (r < 0)
@@ -212,58 +230,95 @@ static bool runs(const struct process *p)
 	return !p->dead_ns && (kill((pid_t)p->tgid, 0) == 0 || errno == EPERM);
 }
 
-/* Memory that is fetched beyond what was copied of a stack: a thousand frames of 160 bytes. */
-#define MORE_BYTES_MAX (128u << 10)
-
 /* What must be unchanged of the copy, so that what lies beyond is believed. */
 #define OVERLAP_BYTES ((uint32_t)USER_PAGE)
 
-/*
- * A copy of a stack that is full may not be all of it. While the frames at its outer end are there
- * unchanged, so are those that called them: the rest is read from the process. *RET is the longer
- * sample, the caller's to free, or NULL where there is nothing to add. 0 or -ENOMEM.
- */
-static int read_more(const struct process *p, const struct sample_record *s,
-		     struct sample_record **ret)
+/* Where the registers and the stack of S, which user space has to walk, begin. */
+static size_t stack_offset(const struct sample_record *s)
 {
-	size_t head = sample_size(s) - s->stack_bytes - s->other_bytes;
-	const char *stack = (const char *)s + head;
-	const struct unwind_regs *regs = (const void *)(stack - sizeof(*regs));
-	cleanup_free char *more = NULL;
-	cleanup_close int fd = -1;
-	uint64_t from = regs->sp - STACK_COPY_BELOW + s->stack_bytes - OVERLAP_BYTES;
-	struct sample_record *longer;
-	ssize_t n;
+	return sample_size(s) - s->stack_bytes - s->other_bytes;
+}
 
-	*ret = NULL;
+/*
+ * A copy of a stack that is full may not be all of it: asks for what lies beyond. Returns the
+ * number of the question, 0 where there is none.
+ */
+static uint64_t ask_for_more(struct unwinding *u, const struct process *p,
+			     const struct sample_record *s)
+{
+	const struct unwind_regs *regs =
+	    (const void *)((const char *)s + stack_offset(s) - sizeof(*regs));
+	const struct stack_read read = {
+	    .id = u->last_read + 1,
+	    .tgid = p->tgid,
+	    .start_ns = p->start_ns,
+	    .addr = regs->sp - STACK_COPY_BELOW + s->stack_bytes - OVERLAP_BYTES,
+	};
+
 	if (!stack_copy_full(s->stack_bytes, STACK_COPY_MAX) ||
-	    opener_open_memory(p->tgid, p->start_ns, &fd) != OPENER_OK)
+	    !stack_reader__ask(u->reader, &read))
 		return 0;
-	more = malloc(OVERLAP_BYTES + MORE_BYTES_MAX);
-	if (!more)
-		return -ENOMEM;
-	/* One call gives what there is up to the first page that is not mapped. */
-	n = pread(fd, more, OVERLAP_BYTES + MORE_BYTES_MAX, (off_t)from);
-	if (n <= (ssize_t)OVERLAP_BYTES ||
-	    memcmp(more, stack + s->stack_bytes - OVERLAP_BYTES, OVERLAP_BYTES))
+	return ++u->last_read;
+}
+
+/*
+ * Adds what was read, from OVERLAP_BYTES before the end of the stack on, to the sample of P. While
+ * the frames at the outer end of the copy are there unchanged, so are those that called them. 0 or
+ * -ENOMEM.
+ */
+static int add_more(struct unwinding *u, struct parked *p, const char *more, size_t n)
+{
+	struct sample_record *s = p->sample, *longer;
+	size_t end = stack_offset(s) + s->stack_bytes;
+	const char *bytes = (const char *)s;
+
+	if (n <= OVERLAP_BYTES || memcmp(more, bytes + end - OVERLAP_BYTES, OVERLAP_BYTES))
 		return 0;
-	n = (n - OVERLAP_BYTES) & ~(ssize_t)7;
-	longer = malloc(sample_size(s) + (size_t)n);
+	n = (n - OVERLAP_BYTES) & ~(size_t)7;
+	longer = malloc(p->size + n);
 	if (!longer)
 		return -ENOMEM;
-	memcpy(longer, s, head + s->stack_bytes);
-	memcpy((char *)longer + head + s->stack_bytes, more + OVERLAP_BYTES, (size_t)n);
-	memcpy((char *)longer + head + s->stack_bytes + n, stack + s->stack_bytes, s->other_bytes);
+	memcpy(longer, s, end);
+	memcpy((char *)longer + end, more + OVERLAP_BYTES, n);
+	memcpy((char *)longer + end + n, bytes + end, s->other_bytes);
 	longer->stack_bytes += (uint32_t)n;
-	*ret = longer;
+	free(s);
+	p->sample = longer;
+	p->size += n;
+	u->parked_bytes += n;
+	u->parked_peak = MAX(u->parked_peak, u->parked_bytes);
 	return 0;
+}
+
+/* Takes what has been read. 0 or -ENOMEM. */
+static int take_reads(struct unwinding *u)
+{
+	uint64_t id;
+	void *bytes;
+	size_t n;
+	int r = 0;
+
+	while (r == 0 && stack_reader__take(u->reader, &id, &bytes, &n)) {
+		for (size_t i = 0; r == 0 && i < u->n_parked; i++) {
+			struct parked *p = &u->parked[i];
+
+			if (p->read != id)
+				continue;
+			p->read = 0;
+			if (bytes)
+				r = add_more(u, p, bytes, n);
+		}
+		free(bytes);
+	}
+	return r;
 }
 
 int unwinding__add(struct unwinding *u, struct window *w, const struct process *p,
 		   const struct sample_record *s)
 {
-	cleanup_free struct sample_record *longer = NULL;
-	const struct mapping *at;
+	const struct mapping *at = NULL;
+	uint64_t read = 0;
+	bool runs_still;
 	int r = 0;
 
 	if (lost_in_exec(s)) {
@@ -272,19 +327,20 @@ int unwinding__add(struct unwinding *u, struct window *w, const struct process *
 	}
 	if (s->user_end != STACK_END_UNKNOWN)
 		return deliver(u, w, p, s);
-	if (runs(p)) {
+	runs_still = runs(p);
+	if (runs_still)
 		r = spaces__publish(u->spaces, p, s->exec_id, clock_ns(CLOCK_MONOTONIC));
-		if (r == 0)
-			r = read_more(p, s, &longer);
-		if (longer)
-			s = longer;
-	}
 	if (r == 0)
 		r = finish(u, p, s, &at);
 	if (r < 0)
 		return r;
-	if (at && u->parked_bytes < u->parked_bytes_max)
-		return park(u, w, p, at, s);
+	if (u->parked_bytes < u->parked_bytes_max) {
+		/* Now: when the table is there the stack will be another. */
+		if (runs_still && (at || u->walked.record.user_end == STACK_END_CUT))
+			read = ask_for_more(u, p, s);
+		if (at || read)
+			return park(u, w, p, at, read, s);
+	}
 	if (stack_end_is_failure(u->walked.record.user_end))
 		spaces__give_up(u->spaces, p);
 	return deliver(u, w, p, &u->walked.record);
@@ -293,14 +349,18 @@ int unwinding__add(struct unwinding *u, struct window *w, const struct process *
 /* ---- what was parked ------------------------------------------------------------------------- */
 
 /* Goes on with one parked sample. *RET_DONE: it has been delivered. 0 or -errno. */
-static int resume(struct unwinding *u, struct parked *p, bool at_once, bool *ret_done)
+static int resume(struct unwinding *u, struct parked *p, bool at_once, uint64_t now_ns,
+		  bool *ret_done)
 {
 	uint32_t line;
 	int r;
 
 	*ret_done = false;
+	if (p->read && !at_once && now_ns < p->since_ns + READ_NS)
+		return 0;
+	p->read = 0;
 	/* There may have been no room for the question before. */
-	if (!at_once && unwind_code_of(p->at->object, &line) == UNWIND_CODE_UNKNOWN)
+	if (p->at && !at_once && unwind_code_of(p->at->object, &line) == UNWIND_CODE_UNKNOWN)
 		return want_table(u, &p->process, p->at);
 	r = finish(u, &p->process, p->sample, &p->at);
 	if (r < 0 || (p->at && !at_once))
@@ -312,6 +372,7 @@ static int resume(struct unwinding *u, struct parked *p, bool at_once, bool *ret
 /* Goes on with those for WINDOW, NULL = all. AT_ONCE: as they are. 0 or -errno. */
 static int resume_all(struct unwinding *u, const struct window *window, bool at_once)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	size_t kept = 0;
 	int r = 0;
 
@@ -320,7 +381,7 @@ static int resume_all(struct unwinding *u, const struct window *window, bool at_
 		bool done = false;
 
 		if (r == 0 && (!window || p->window == window))
-			r = resume(u, p, at_once, &done);
+			r = resume(u, p, at_once, now, &done);
 		if (done)
 			parked__fini(u, p);
 		else
@@ -358,6 +419,8 @@ int unwinding__pump(struct unwinding *u, const struct processes *processes, uint
 
 	/* At once: the memory of a table that went is handed out again a second after NOW_NS. */
 	tell_of_tables(u);
+	if (r == 0)
+		r = take_reads(u);
 	if (r == 0 && u->n_parked)
 		r = resume_all(u, NULL, false);
 	tell_of_tables(u);

@@ -12,6 +12,7 @@ import cprofd_run
 import pprof_file
 import stacks
 from cprofd_run import assert_share, children
+from fuse_server import FILE, FuseServer
 
 SECONDS = 4
 # Of all our processes together, at their highest; twice what the documentation promises.
@@ -86,6 +87,26 @@ def test_stack_pointers_to_bad_memory(beside, mode):
     for s in spinning:
         assert stacks.why_cut(s) in ("stack unreadable", "bad CFA", "no mapping", "implausible caller",
                                      "no unwind info", "stack copy ended"), stacks.short(s)
+
+
+def test_a_stack_that_never_comes(beside, tmp_path_factory):
+    """Its outer half is of a file system that does not answer: whoever reads it hangs. That costs nobody else
+    anything, and the end does not wait for it."""
+    folder = tmp_path_factory.mktemp("fuse")
+    try:
+        server = FuseServer(folder).__enter__()
+    except OSError as error:
+        pytest.skip(f"no FUSE here: {error}")
+    begin = time.monotonic()
+    try:
+        recording, highest = beside(folder / FILE)
+    finally:
+        server.__exit__()
+    assert time.monotonic() - begin <= SECONDS + 5
+    check_others(recording, highest)
+    assert not cut_of_others(recording)
+    hostile = recording.of("hostile_stack")
+    assert sum(s.count for s in hostile.samples if "spin_at" in s.names()) >= 50
 
 
 def test_many_mappings(beside):

@@ -3,18 +3,22 @@
  * hostile_stack [SECONDS [MODE]]: works where a walk of the stack meets something bad.
  *
  * unmapped, none, file, kernel, zero: the stack pointer points to no mapping, to PROT_NONE, to a
- * file, into the kernel, to 0. other: to the stack of another thread. mappings: 65,000 executable
- * mappings. stacks: a million different stacks.
+ * file, into the kernel, to 0. other: to the stack of another thread. /PATH: into that
+ * file, of which only the first half can be read. mappings: 65,000 executable mappings. stacks: a
+ * million different stacks.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "burn.h"
 
 #define MAPPINGS 65000
-#define DEPTH 20 /* of two functions at random: 2^20 stacks */
+#define COPIED ((32 << 10) - 128) /* of a stack, from its pointer on */
+#define DEPTH 20		  /* of two functions at random: 2^20 stacks */
 
 /* Works for ever with the stack, and the frame pointer, at SP. */
 static NOINLINE __attribute__((noreturn)) void spin_at(uint64_t sp)
@@ -57,6 +61,24 @@ static uint64_t of_file(void)
 	return (uintptr_t)p + (1 << 19);
 }
 
+/* The file PATH, of which only the first half can be read. */
+static uint64_t half_a_file(const char *path)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	char *p;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		exit(1);
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED || madvise(p, (size_t)st.st_size, MADV_RANDOM) < 0)
+		exit(1);
+	for (off_t i = 0; i < st.st_size / 2; i += 4096)
+		(void)*(volatile char *)(p + i);
+	/* The kernel copies what there is, so that the rest is wanted. */
+	return (uintptr_t)p + (uint64_t)st.st_size / 2 - COPIED;
+}
+
 static uint64_t bad_stack(const char *mode)
 {
 	char *p = mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -70,6 +92,8 @@ static uint64_t bad_stack(const char *mode)
 		return 0xffffffff81000000;
 	if (!strcmp(mode, "zero"))
 		return 0;
+	if (mode[0] == '/')
+		return half_a_file(mode);
 	if (!strcmp(mode, "other")) {
 		pthread_create(&other, NULL, work_on_own_stack, NULL);
 		while (!stack_of_other)

@@ -432,6 +432,28 @@ static void an_error_of_who_takes_them_goes_up(void **state)
 static uint64_t long_stack[(STACK_COPY_MAX + 2 * USER_PAGE) / 8]
     __attribute__((aligned(USER_PAGE)));
 
+/* Reads are answered by a thread. */
+static void pump_a_little_later(struct scene *s)
+{
+	usleep(1000);
+	pump(s);
+}
+
+static void await_delivery(struct scene *s, size_t n)
+{
+	while (s->n_got < n)
+		pump_a_little_later(s);
+}
+
+/* Adds a sample with a full copy, and waits until the rest has been read. */
+static void add_long(struct scene *s, const struct sample_record *record)
+{
+	size_t n_got = s->n_got;
+
+	add(s, &s->now, s->me, record);
+	await_delivery(s, n_got + 1);
+}
+
 /* A sample with a full copy of the begin of long_stack, from word FROM on. */
 static struct sample_record *long_sample(struct scene *s, size_t from)
 {
@@ -456,8 +478,10 @@ static void make_long_scene(struct scene *s)
 	s->leaf = made_table_of(0x2000, made_rule((int)ARRAY_SIZE(long_stack) - 2));
 	add(s, &s->now, s->me, long_sample(s, 1));
 	make_table(s, 0, &s->leaf);
+	while (fake_builder->n_asked < 2)
+		pump_a_little_later(s);
 	make_table(s, 1, &s->root);
-	assert_int_equal(s->n_got, 1);
+	await_delivery(s, 1);
 }
 
 /* Of a sample that has to wait (the first), and of one that need not. */
@@ -467,7 +491,7 @@ static void what_lies_beyond_the_copy_is_read(void **state)
 
 	make_long_scene(s);
 	expect_whole(s, 0);
-	add(s, &s->now, s->me, long_sample(s, 1));
+	add_long(s, long_sample(s, 1));
 	expect_whole(s, 1);
 }
 
@@ -480,13 +504,13 @@ static void a_stack_that_has_changed_is_cut(void **state)
 	make_long_scene(s);
 	r = long_sample(s, 1);
 	long_stack[STACK_COPY_MAX / 8 - 1]++;
-	add(s, &s->now, s->me, r);
+	add_long(s, r);
 	assert_int_equal(s->got[1].end, STACK_END_CUT);
 	assert_int_equal(s->got[1].n_user, 1);
 	/* So is that of a process that has the tgid now. */
 	r = long_sample(s, 1);
 	s->me->start_ns += 1000 * NSEC_PER_SEC;
-	add(s, &s->now, s->me, r);
+	add_long(s, r);
 	assert_int_equal(s->got[2].end, STACK_END_CUT);
 }
 
