@@ -617,21 +617,36 @@ static uint32_t lines_of(uint64_t n, uint32_t per_line)
 	return (uint32_t)((n + per_line - 1) / per_line);
 }
 
+/* What callees keep, besides the frame pointer: rbx, r12 .. r15 (psABI 3.2.1), x19 .. x22 (of
+ * UNWIND_SAVED_AARCH64). A number too many only makes walks dearer. */
+#define KEPT_REGS (1u << 3 | 0xfu << 12 | 0xfu << 19)
+
+/* The registers on whose values RULE builds, a bit each. */
+static uint32_t regs_read(const struct unwind_rule *rule)
+{
+	uint32_t cfa_reg = 1u << (rule->cfa_reg & 31);
+
+	switch (rule->cfa) {
+	case UNWIND_CFA_REG:
+		if (rule->flags & UNWIND_FLAG_SAVED_AT_REG)
+			cfa_reg |= 1u << (rule->cfa_off2 & 31);
+		return cfa_reg;
+	case UNWIND_CFA_DEREF:
+		return cfa_reg;
+	case UNWIND_CFA_DEREF_INDEXED:
+		return 1u << (rule->cfa_reg & 15) | 1u << (rule->cfa_reg >> 4);
+	default:
+		return 0;
+	}
+}
+
 /* Whether a frame's address may hang on a register that only its callees keep. The frame pointer is
  * always restored. */
 static bool needs_all_regs(const struct unwind_table *t)
 {
-	static const uint8_t kept[] = {3, 12, 13, 14, 15}; /* psABI 3.2.1: rbx, r12 .. r15 */
-
-	for (size_t i = 0; i < t->n_rules; i++) {
-		const struct unwind_rule *rule = &t->rules[i];
-
-		if (rule->cfa != UNWIND_CFA_REG && rule->cfa != UNWIND_CFA_DEREF)
-			continue;
-		for (size_t k = 0; k < ARRAY_SIZE(kept); k++)
-			if (rule->cfa_reg == kept[k])
-				return true;
-	}
+	for (size_t i = 0; i < t->n_rules; i++)
+		if (regs_read(&t->rules[i]) & KEPT_REGS)
+			return true;
 	return false;
 }
 

@@ -350,6 +350,43 @@ static void the_directory_leads_to_the_row(void **state)
 	made_table__free(m);
 }
 
+/* Whether a table with RULE alone has the walker keep track of all callee-saved registers. */
+static bool asks_for_all_regs(struct unwind_rule rule)
+{
+	struct made_table *m = made_table__new(EM_X86_64);
+	bool all_regs;
+
+	begin(m, UNWIND_SOURCE_EH_FRAME, 0, 0x100);
+	assert_int_equal(unwind_table__row(m->t, CODE, &rule), 0);
+	made_table__lay_out(m);
+	all_regs = head_of(m)->all_regs;
+	made_table__free(m);
+	return all_regs;
+}
+
+static void rules_that_need_all_registers(void **state)
+{
+	enum { RAX = 0, RBX = 3, RBP = 6, RSP = 7, R12 = 12 };
+	struct unwind_rule r = {.cfa = UNWIND_CFA_REG, .cfa_reg = RBP, .ra = 1, .cfa_off2 = R12};
+
+	assert_false(asks_for_all_regs(r));
+	r.flags = UNWIND_FLAG_SAVED_AT_REG;
+	assert_true(asks_for_all_regs(r));
+	r = (struct unwind_rule){.cfa = UNWIND_CFA_REG, .cfa_reg = RBX, .ra = 1};
+	assert_true(asks_for_all_regs(r));
+	r.cfa = UNWIND_CFA_DEREF;
+	assert_true(asks_for_all_regs(r));
+	r.cfa_reg = RBP;
+	assert_false(asks_for_all_regs(r));
+	r = (struct unwind_rule){
+	    .cfa = UNWIND_CFA_DEREF_INDEXED, .cfa_reg = RSP | RAX << 4, .ra = 1};
+	assert_false(asks_for_all_regs(r));
+	r.cfa_reg = RSP | R12 << 4;
+	assert_true(asks_for_all_regs(r));
+	r.cfa_reg = RBX | RAX << 4;
+	assert_true(asks_for_all_regs(r));
+}
+
 /* Segments of the same addresses at other places, overlapping ones, and none at all. */
 static void segments(void **state)
 {
@@ -419,6 +456,7 @@ int main(void)
 	    cmocka_unit_test(impossible_functions_are_dropped),
 	    cmocka_unit_test(tells_the_gaps),
 	    cmocka_unit_test(the_directory_leads_to_the_row),
+	    cmocka_unit_test(rules_that_need_all_registers),
 	    cmocka_unit_test(segments),
 	};
 
