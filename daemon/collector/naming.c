@@ -32,6 +32,7 @@ struct miss {
 	uint32_t frame;
 	uint32_t object; /* place in the window's objects */
 	uint64_t off;
+	uint64_t heat; /* of its object: samples in frames whose name is not known */
 };
 
 struct naming {
@@ -291,10 +292,13 @@ static int fd_of(struct naming *n, const struct window_object *wo)
 	return n->vdso_fd;
 }
 
-static int by_object_off(const void *pa, const void *pb)
+/* The hottest objects first, and of each the addresses in order. */
+static int by_heat(const void *pa, const void *pb)
 {
 	const struct miss *a = pa, *b = pb;
 
+	if (a->heat != b->heat)
+		return a->heat > b->heat ? -1 : 1;
 	if (a->object != b->object)
 		return a->object < b->object ? -1 : 1;
 	return a->off < b->off ? -1 : a->off > b->off;
@@ -340,12 +344,34 @@ static int name_object(struct naming *n, const struct window *w, size_t first, s
 	return 0;
 }
 
+/* Puts the misses into the order in which they are asked about: where time runs out, it has gone
+ * to what most samples need. */
+static int sort_misses(struct naming *n, const struct window *w)
+{
+	cleanup_free uint64_t *heat = calloc(w->n_objects, sizeof(*heat));
+	cleanup_free uint64_t *samples = NULL;
+	int r = heat ? window__frame_samples(w, &samples) : -ENOMEM;
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n->n_misses; i++)
+		heat[n->misses[i].object] += samples[n->misses[i].frame];
+	for (size_t i = 0; i < n->n_misses; i++)
+		n->misses[i].heat = heat[n->misses[i].object];
+	qsort(n->misses, n->n_misses, sizeof(*n->misses), by_heat);
+	return 0;
+}
+
 static int name_misses(struct naming *n, const struct window *w, struct named_window *out)
 {
 	size_t first = 0;
 
-	if (n->n_misses)
-		qsort(n->misses, n->n_misses, sizeof(*n->misses), by_object_off);
+	if (n->n_misses) {
+		int r = sort_misses(n, w);
+
+		if (r < 0)
+			return r;
+	}
 	for (size_t i = 1; i <= n->n_misses; i++) {
 		int r;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/util.h"
 
@@ -299,6 +300,29 @@ int window__add(struct window *w, const struct process *p, const struct sample_r
 	refresh_process(w, process, p, s->time_ns);
 	r = push_stack(w, p, s, &node);
 	return r < 0 ? r : count_stack(w, thread, node);
+}
+
+int window__frame_samples(const struct window *w, uint64_t **ret)
+{
+	cleanup_free uint64_t *nodes = calloc(w->n_nodes + 1, sizeof(*nodes));
+	uint64_t *frames = calloc(w->n_frames + 1, sizeof(*frames));
+
+	if (!nodes || !frames) {
+		free(frames);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < w->n_stacks; i++)
+		nodes[w->stacks[i].node] += w->stacks[i].count;
+	/* Children first: their numbers are higher. */
+	for (size_t i = w->n_nodes; i-- > 0;) {
+		const struct window_node *node = &w->nodes[i];
+
+		frames[node->frame] += nodes[i];
+		if (node->parent != WINDOW_ROOT)
+			nodes[node->parent] += nodes[i];
+	}
+	*ret = frames;
+	return 0;
 }
 
 static int by_object(const void *pa, const void *pb)

@@ -124,6 +124,12 @@ struct window *window__free(struct window *w);
  */
 int window__add(struct window *w, const struct process *p, const struct sample_record *sample);
 
+/*
+ * How many samples each frame is part of, by frame; one that is twice in a stack counts twice. *RET
+ * is the caller's to free. 0 or -ENOMEM.
+ */
+int window__frame_samples(const struct window *w, uint64_t **ret);
+
 /* Fixes the end, and which objects the window needs names from. 0 or -ENOMEM. */
 int window__close(struct window *w, uint64_t duration_ns);
 

@@ -2,6 +2,7 @@
 /* daemon/collector/naming: no frame of a window is nameless. */
 #include "daemon/collector/naming.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <setjmp.h>
@@ -158,6 +159,25 @@ static void names_are_kept_from_window_to_window(void **state)
 	count_user(s, FRAMES(self_pc() + 1), STACK_END_ROOT);
 	named = name(s);
 	assert_int_equal(chain_of(&named, 0)->source, NAME_DWARF);
+}
+
+/* Chains are numbered in the order in which they become known. */
+static void hot_files_are_asked_about_first(void **state)
+{
+	struct scene *s = *state;
+	uint64_t libc = (uintptr_t)dlsym(RTLD_DEFAULT, "qsort");
+	struct named_window named;
+
+	count_user(s, FRAMES(self_pc()), STACK_END_ROOT);
+	count_user(s, FRAMES(libc), STACK_END_ROOT);
+	named = name(s);
+	assert_true(named.chains[0] < named.chains[1]);
+	next_window(s);
+	count_user(s, FRAMES(self_pc() + 1), STACK_END_ROOT);
+	for (int i = 0; i < 3; i++)
+		count_user(s, FRAMES(libc + 1), STACK_END_ROOT);
+	named = name(s);
+	assert_true(named.chains[0] > named.chains[1]);
 }
 
 /* The file that naming finds behind FD in place of our program. */
@@ -383,6 +403,7 @@ int main(void)
 	    in_scene(an_empty_window),
 	    in_scene(a_program_with_dwarf),
 	    in_scene(names_are_kept_from_window_to_window),
+	    in_scene(hot_files_are_asked_about_first),
 	    in_scene(a_file_that_is_not_elf),
 	    in_scene(a_file_that_was_replaced),
 	    in_scene(build_ids_are_read_from_the_file),

@@ -417,6 +417,25 @@ static void too_many_threads_overflow(void **state)
 }
 
 /* Random samples of a few processes, threads and depths: nothing is lost or counted twice. */
+static void frames_have_the_samples_that_pass_through_them(void **state)
+{
+	struct scene *s = *state;
+	uint64_t *samples;
+
+	assert_int_equal(window__frame_samples(s->w, &samples), 0);
+	free(samples);
+	for (int i = 0; i < 3; i++)
+		count_user(s, FRAMES(EXE + 0x10), STACK_END_ROOT);
+	count_user(s, FRAMES(LIB + 0x10, EXE + 0x11), STACK_END_ROOT);
+	count_user(s, FRAMES(LIB + 0x20, EXE + 0x11), STACK_END_ROOT);
+	assert_int_equal(window__frame_samples(s->w, &samples), 0);
+	assert_int_equal(s->w->n_frames, 3);
+	assert_int_equal(samples[0], 5);
+	assert_int_equal(samples[1], 1);
+	assert_int_equal(samples[2], 1);
+	free(samples);
+}
+
 static void counts_add_up(void **state)
 {
 	struct scene *s = *state;
@@ -472,6 +491,7 @@ int main(void)
 	    in_scene(close_lists_each_object_once),
 	    in_scene(at_the_limit_samples_overflow),
 	    in_scene(too_many_threads_overflow),
+	    in_scene(frames_have_the_samples_that_pass_through_them),
 	    in_scene(counts_add_up),
 	};
 
