@@ -1,28 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The layouts are those of cmd/link/internal/ld/pcln.go and runtime/symtab.go. All parts of the
- * table are found through offsets in its header:
- *
- *	functab		a pair per function, sorted: its entry, and where its record lies
- *	records		struct _func of runtime/runtime2.go, behind the functab
- *	funcname	names, each with a terminator
- *	pctab		tables of runs
- *
- * Until 1.17 entries are addresses; from 1.18 on they are offsets from runtime.text, whose address
- * the header has up to 1.25, and only the runtime's moduledata since. The section .text is not it:
- * where a C linker had a hand in, that begins with C's start code.
- */
-#include "symbolizer/gopclntab.h"
+/* Finding the table, and what it counts from. */
+#include "symbolizer/gopclntab_impl.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/cleanup.h"
 #include "base/util.h"
 
-#define PAGE_BYTES (16u << 10)
-#define N_PAGES 128u /* 2 MiB: neighbours in one part are near each other in the others too */
 #define SCAN_BYTES (64u << 10)
 
 /* What is read of a file in search of the table and of where it counts from, relocations included:
@@ -39,33 +24,19 @@
 #define MODULE_TEXT 22
 #define MODULE_WORDS 24
 
+/*
+ * The word gofunc, from which the records count funcdata; 1.16 and 1.17 have addresses. What lies
+ * before it has grown with 1.20, and with 1.27. From 1.26 on funcdata lie behind the last record.
+ */
+#define MODULE_GOFUNC_118 38
+#define MODULE_GOFUNC_120 40
+#define MODULE_GOFUNC_127 43
+
 /* There is one moduledata, and hardly anything else points to the table. */
 #define MODULES_MAX 16
 #define DYNAMIC_BYTES_MAX (4u << 10)
 
 #define HEADER_BYTES 72u
-#define RECORD_BYTES 44u
-
-enum layout { LAYOUT_116, LAYOUT_118, LAYOUT_120 };
-
-struct page {
-	uint64_t number;      /* + 1; 0 = empty */
-	unsigned char *bytes; /* made when first needed: most tables are smaller than all pages */
-};
-
-struct gopclntab {
-	const struct elf_file *file; /* borrowed */
-	uint64_t vaddr, n_bytes;     /* n_bytes: up to the end of its section or segment */
-	uint64_t text;
-	uint64_t n_functions;
-	uint64_t funcname, pctab, functab; /* relative to the start */
-	struct page pages[N_PAGES];
-	enum layout layout;
-	uint8_t quantum; /* addresses in pctab are multiples of it */
-	int error;	 /* the last of reading, while the table is looked for; 0 = none */
-	uint64_t scan_bytes_left;
-	uint32_t page_reads_left, module_tries_left;
-};
 
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
 
@@ -77,229 +48,6 @@ struct gopclntab *gopclntab__close(struct gopclntab *tab)
 		free(tab->pages[i].bytes);
 	free(tab);
 	return NULL;
-}
-
-/* ---- reading --------------------------------------------------------------------------------- */
-
-static int get_page(struct gopclntab *tab, uint64_t number, struct page **ret)
-{
-	struct page *page = &tab->pages[number % N_PAGES];
-	uint64_t off = number * PAGE_BYTES;
-	int r;
-
-	*ret = page;
-	if (page->number == number + 1)
-		return 0;
-	page->number = 0;
-	if (!tab->page_reads_left)
-		return GOPCLNTAB_BROKEN;
-	tab->page_reads_left--;
-	if (!page->bytes)
-		page->bytes = malloc(PAGE_BYTES);
-	if (!page->bytes)
-		return -ENOMEM;
-	r = elf_file__read_vaddr(tab->file, tab->vaddr + off, page->bytes,
-				 (size_t)MIN(PAGE_BYTES, tab->n_bytes - off));
-	if (r == -ENXIO)
-		return GOPCLNTAB_BROKEN; /* the file has shrunk */
-	if (r == 0)
-		page->number = number + 1;
-	else
-		tab->error = r;
-	return r;
-}
-
-/* Copies N bytes at OFF. 0, GOPCLNTAB_BROKEN outside of the table, or -errno. */
-static int read_at(struct gopclntab *tab, uint64_t off, void *buf, size_t n)
-{
-	unsigned char *to = buf;
-
-	if (off > tab->n_bytes || n > tab->n_bytes - off)
-		return GOPCLNTAB_BROKEN;
-	while (n) {
-		size_t in_page = off % PAGE_BYTES, step = MIN(n, PAGE_BYTES - in_page);
-		struct page *page;
-		int r = get_page(tab, off / PAGE_BYTES, &page);
-
-		if (r)
-			return r;
-		memcpy(to, page->bytes + in_page, step);
-		to += step;
-		off += step;
-		n -= step;
-	}
-	return 0;
-}
-
-/* The unsigned LEB128 number at *OFF, of 32 bits. */
-static int read_uleb(struct gopclntab *tab, uint64_t *off, uint32_t *ret)
-{
-	uint64_t value = 0;
-
-	for (unsigned shift = 0; shift < 35; shift += 7) {
-		unsigned char byte;
-		int r = read_at(tab, (*off)++, &byte, 1);
-
-		if (r)
-			return r;
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80)) {
-			*ret = (uint32_t)value;
-			return value > UINT32_MAX ? GOPCLNTAB_BROKEN : 0;
-		}
-	}
-	return GOPCLNTAB_BROKEN;
-}
-
-/* ---- the functab ----------------------------------------------------------------------------- */
-
-/* Bytes of one half of a pair of the functab, and of the entry in a record. */
-static size_t entry_bytes(const struct gopclntab *tab)
-{
-	return tab->layout == LAYOUT_116 ? 8 : 4;
-}
-
-/* The entry of function I < n_functions, or for I == n_functions the end of the last; and where its
- * record lies. */
-static int read_pair(struct gopclntab *tab, uint64_t i, uint64_t *ret_entry, uint64_t *ret_record)
-{
-	size_t size = entry_bytes(tab);
-	uint64_t pair[2] = {0};
-	uint32_t half[2] = {0};
-	size_t n = i < tab->n_functions ? 2 : 1;
-	int r;
-
-	if (size == 8) {
-		r = read_at(tab, tab->functab + i * 16, pair, n * 8);
-	} else {
-		r = read_at(tab, tab->functab + i * 8, half, n * 4);
-		pair[0] = tab->text + half[0];
-		pair[1] = half[1];
-	}
-	if (r)
-		return r;
-	*ret_entry = pair[0];
-	*ret_record = pair[1];
-	return 0;
-}
-
-static uint32_t get_u32(const unsigned char *bytes)
-{
-	uint32_t v;
-
-	memcpy(&v, bytes, sizeof(v));
-	return v;
-}
-
-static uint64_t get_u64(const unsigned char *bytes)
-{
-	uint64_t v;
-
-	memcpy(&v, bytes, sizeof(v));
-	return v;
-}
-
-int gopclntab__function(struct gopclntab *tab, size_t i, struct gopclntab_function *ret)
-{
-	/* After the entry: name, args, deferreturn, pcsp, pcfile, pcln, npcdata, cuOffset, and from
-	 * 1.20 on startLine, four bytes each; then funcID, flag. */
-	size_t after = entry_bytes(tab), flags_at = after + (tab->layout == LAYOUT_120 ? 37 : 33);
-	unsigned char record[RECORD_BYTES];
-	uint64_t start, end, at, unused;
-	int r;
-
-	if (i >= tab->n_functions)
-		return GOPCLNTAB_BROKEN;
-	r = read_pair(tab, i, &start, &at);
-	if (r == 0)
-		r = read_pair(tab, i + 1, &end, &unused);
-	if (r == 0 && (start >= end || at > tab->n_bytes))
-		r = GOPCLNTAB_BROKEN;
-	if (r == 0)
-		r = read_at(tab, tab->functab + at, record, flags_at + 1);
-	if (r)
-		return r;
-	*ret = (struct gopclntab_function){
-	    .start = start,
-	    .end = end,
-	    .name = get_u32(record + after),
-	    .pcsp = get_u32(record + after + 12),
-	    .flags = record[flags_at],
-	};
-	return GOPCLNTAB_OK;
-}
-
-size_t gopclntab__n_functions(const struct gopclntab *tab, uint64_t *ret_left_out)
-{
-	uint64_t n = MIN(tab->n_functions, GOPCLNTAB_FUNCTIONS_MAX);
-
-	if (ret_left_out)
-		*ret_left_out = tab->n_functions - n;
-	return (size_t)n;
-}
-
-bool gopclntab__has_flags(const struct gopclntab *tab)
-{
-	return tab->layout != LAYOUT_116;
-}
-
-int gopclntab__name(struct gopclntab *tab, const struct gopclntab_function *f, char *buf,
-		    size_t size)
-{
-	uint64_t off = tab->funcname + f->name;
-
-	for (size_t i = 0; i + 1 < size; i++) {
-		int r = read_at(tab, off + i, &buf[i], 1);
-
-		if (r)
-			return r;
-		if (!buf[i])
-			return GOPCLNTAB_OK;
-	}
-	buf[size - 1] = '\0';
-	return GOPCLNTAB_OK;
-}
-
-/* ---- runs ------------------------------------------------------------------------------------ */
-
-void gopclntab__values(struct gopclntab *tab, const struct gopclntab_function *f, uint32_t off,
-		       struct gopclntab_values *ret_it)
-{
-	*ret_it = (struct gopclntab_values){
-	    .tab = tab,
-	    .off = tab->pctab + off,
-	    .pc = f->start,
-	    .value = -1,
-	};
-}
-
-int gopclntab_values__next(struct gopclntab_values *it, struct gopclntab_run *ret)
-{
-	uint32_t delta, step;
-	int r = read_uleb(it->tab, &it->off, &delta);
-
-	if (r)
-		return r;
-	/*
-	 * A value that stays the same ends the table, but the first may well be the -1 of
-	 * before.
-	 */
-	if (delta == 0 && it->begun)
-		return GOPCLNTAB_END;
-	it->begun = true;
-	r = read_uleb(it->tab, &it->off, &step);
-	if (r)
-		return r;
-	it->value = (int32_t)((uint32_t)it->value + (-(delta & 1) ^ delta >> 1));
-	*ret = (struct gopclntab_run){
-	    .start = it->pc,
-	    .end = it->pc + (uint64_t)step * it->tab->quantum,
-	    .value = it->value,
-	};
-	if (ret->end < ret->start)
-		return GOPCLNTAB_BROKEN;
-	it->pc = ret->end;
-	return GOPCLNTAB_OK;
 }
 
 /* ---- what the entries count from ------------------------------------------------------------- */
@@ -322,8 +70,8 @@ static bool text_fits(struct gopclntab *tab, uint64_t text)
 	uint64_t first, last, unused;
 
 	tab->text = text;
-	return read_pair(tab, 0, &first, &unused) == 0 &&
-	       read_pair(tab, tab->n_functions, &last, &unused) == 0 && first < last &&
+	return gopclntab_read_pair(tab, 0, &first, &unused) == 0 &&
+	       gopclntab_read_pair(tab, tab->n_functions, &last, &unused) == 0 && first < last &&
 	       is_code(tab->file, first, last - first);
 }
 
@@ -338,8 +86,11 @@ static bool module_fits(struct gopclntab *tab, uint64_t vaddr)
 	if (elf_file__read_vaddr(tab->file, vaddr, words, sizeof(words)) < 0 ||
 	    words[0] != tab->vaddr || words[MODULE_FUNCNAME] != tab->vaddr + tab->funcname)
 		return false;
-	return text_fits(tab, words[MODULE_TEXT]) && read_pair(tab, 0, &first, &unused) == 0 &&
-	       first == words[MODULE_MINPC];
+	if (!text_fits(tab, words[MODULE_TEXT]) || gopclntab_read_pair(tab, 0, &first, &unused) ||
+	    first != words[MODULE_MINPC])
+		return false;
+	tab->module = vaddr;
+	return true;
 }
 
 /* Called for N bytes at VADDR of a loaded segment, a multiple of 8 in address and length. True ends
@@ -522,6 +273,52 @@ static int find_text(struct gopclntab *tab, uint64_t header_text)
 	return find_text_in_relocations(tab);
 }
 
+static uint64_t module_word(const struct gopclntab *tab, unsigned i)
+{
+	uint64_t word;
+
+	if (!tab->module || elf_file__read_vaddr(tab->file, tab->module + i * 8, &word, 8) < 0)
+		return 0;
+	return word;
+}
+
+/* Where the last record ends, aligned, as an address; 0 = it cannot be told. */
+static uint64_t end_of_records(struct gopclntab *tab, uint64_t align)
+{
+	struct gopclntab_source last;
+
+	if (gopclntab__source(tab, (size_t)tab->n_functions - 1, &last))
+		return 0;
+	return (tab->vaddr + tab->functab + last.record_end + align - 1) & ~(align - 1);
+}
+
+int gopclntab__find_inlined(struct gopclntab *tab)
+{
+	static const unsigned words[] = {MODULE_GOFUNC_120, MODULE_GOFUNC_127};
+	uint64_t text = tab->text;
+
+	if (tab->layout == LAYOUT_116)
+		return GOPCLNTAB_OK;
+	if (!tab->module) {
+		int r = scan_segments(tab, find_module, tab);
+
+		tab->text = text; /* tried out on what looked like one */
+		if (r < 0)
+			return r;
+	}
+	if (tab->layout == LAYOUT_118)
+		return gopclntab_gofunc_fits(tab, module_word(tab, MODULE_GOFUNC_118))
+			   ? GOPCLNTAB_OK
+			   : GOPCLNTAB_NONE;
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (gopclntab_gofunc_fits(tab, module_word(tab, words[i])))
+			return GOPCLNTAB_OK;
+	for (uint64_t align = 4; align <= 32; align *= 2)
+		if (gopclntab_gofunc_fits(tab, end_of_records(tab, align)))
+			return GOPCLNTAB_OK;
+	return GOPCLNTAB_NONE;
+}
+
 /* The layout that a table beginning with these 8 bytes has. False where no table does. */
 static bool parse_magic(const unsigned char *bytes, enum layout *ret)
 {
@@ -553,15 +350,17 @@ static int read_header(struct gopclntab *tab, uint64_t vaddr, uint64_t n_bytes)
 		tab->pages[i].number = 0;
 	tab->vaddr = vaddr;
 	tab->n_bytes = n_bytes;
-	if (read_at(tab, 0, header, sizeof(header)) || !parse_magic(header, &tab->layout))
+	if (gopclntab_read_at(tab, 0, header, sizeof(header)) || !parse_magic(header, &tab->layout))
 		return GOPCLNTAB_NONE;
 	offsets = tab->layout == LAYOUT_116 ? 24 : 32;
 	tab->quantum = header[6];
 	tab->n_functions = get_u64(header + 8);
 	tab->funcname = get_u64(header + offsets);
+	tab->cutab = get_u64(header + offsets + 8);
+	tab->filetab = get_u64(header + offsets + 16);
 	tab->pctab = get_u64(header + offsets + 24);
 	tab->functab = get_u64(header + offsets + 32);
-	if (!tab->n_functions || tab->n_functions > n_bytes / (2 * entry_bytes(tab)) ||
+	if (!tab->n_functions || tab->n_functions > n_bytes / (2 * gopclntab_entry_bytes(tab)) ||
 	    tab->funcname > n_bytes || tab->pctab > n_bytes || tab->functab > n_bytes)
 		return GOPCLNTAB_BROKEN;
 	return find_text(tab, tab->layout == LAYOUT_116 ? 0 : get_u64(header + 24));

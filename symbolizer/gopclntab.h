@@ -65,6 +65,44 @@ int gopclntab__function(struct gopclntab *tab, size_t i, struct gopclntab_functi
 int gopclntab__name(struct gopclntab *tab, const struct gopclntab_function *f, char *buf,
 		    size_t size);
 
+/* The function that starts nearest before VADDR or at it, by number. GOPCLNTAB_OK, _NONE where all
+ * start behind it, _BROKEN or -errno. */
+int gopclntab__find(struct gopclntab *tab, uint64_t vaddr, size_t *ret);
+
+/* Where function I comes from. */
+struct gopclntab_source {
+	/* Tables for gopclntab__values(), 0 = none: numbers for gopclntab__file(), lines, and
+	 * numbers for gopclntab__inlined(), -1 where nothing is inlined. */
+	uint32_t files, lines, inline_index;
+	uint32_t unit;
+	uint32_t start_line;  /* of the function itself; 0 = unknown, as before 1.20 */
+	uint64_t inline_tree; /* address; 0 = nothing is inlined, or it is not known where */
+	uint64_t record_end;  /* of gopclntab's own use */
+};
+
+/* An inlined call: what is called, and an address whose file, line and inlined call are those of
+ * the place that calls it, relative to the function's start. */
+struct gopclntab_inlined {
+	struct gopclntab_function function; /* only its name */
+	uint32_t parent_pc;
+	uint32_t start_line; /* 0 = unknown, as before 1.20 */
+	bool is_plausible;   /* what should be zero is */
+};
+
+/* To be called before gopclntab__source() for that to tell of inlined calls: finds what their
+ * places count from. GOPCLNTAB_OK; _NONE where it is not found; or -errno. */
+int gopclntab__find_inlined(struct gopclntab *tab);
+
+/* GOPCLNTAB_OK, _BROKEN or -errno. */
+int gopclntab__source(struct gopclntab *tab, size_t i, struct gopclntab_source *ret);
+int gopclntab__inlined(struct gopclntab *tab, const struct gopclntab_source *source, int32_t index,
+		       struct gopclntab_inlined *ret);
+
+/* Copies the name of file NUMBER, cut to SIZE - 1 bytes and terminated. GOPCLNTAB_OK, _NONE,
+ * _BROKEN or -errno. */
+int gopclntab__file(struct gopclntab *tab, const struct gopclntab_source *source, int32_t number,
+		    char *buf, size_t size);
+
 /*
  * A table of values over the addresses of one function, such as the depth of the stack: a list of
  * runs, one after the other from the function's start on, without gaps.

@@ -12,6 +12,7 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/empty_dwarf.h"
+#include "symbolizer/go_names.h"
 #include "symbolizer/sweep.h"
 #include "symbolizer/symtab.h"
 
@@ -36,6 +37,7 @@ DEFINE_CLEANUP(struct answer *, answer__free);
 DEFINE_CLEANUP(struct symtab *, symtab__free);
 DEFINE_CLEANUP(struct empty_dwarf *, empty_dwarf__free);
 DEFINE_CLEANUP(Dwarf *, dwarf_end);
+DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
 
 int symbolize_identify(int fd, struct msg_identity *ret)
 {
@@ -251,7 +253,45 @@ static int name_from_dwarf(const struct files *files, struct elf_file *source, s
 	});
 }
 
-/* Names what is left from the symbols, with the line where DWARF had one. */
+/* Takes the addresses that have a name out of Q, which has no lines yet. */
+static void drop_named(struct queries *q, const struct answer *answer)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->n; i++) {
+		if (answer__is_named(answer, q->addrs[i]))
+			continue;
+		q->vaddrs[n] = q->vaddrs[i];
+		q->addrs[n++] = q->addrs[i];
+	}
+	q->n = n;
+}
+
+/* Finds Go's table, if FILE has one that tells of inlined calls too (*RET_WHOLE) or not. */
+static int open_go(struct gopclntab **ret, bool *ret_whole, const struct elf_file *file)
+{
+	int r = gopclntab__open(ret, file);
+
+	if (r == GOPCLNTAB_OK) {
+		r = gopclntab__find_inlined(*ret);
+		*ret_whole = r == GOPCLNTAB_OK;
+	}
+	return r == -ENOMEM ? r : 0;
+}
+
+static int name_from_go(struct gopclntab *tab, struct queries *q, struct answer *answer,
+			struct limits *limits)
+{
+	return go_names_run(&(struct go_names){
+	    .tab = tab,
+	    .vaddrs = q->vaddrs,
+	    .addrs = q->addrs,
+	    .n = q->n,
+	    .answer = answer,
+	    .limits = limits,
+	});
+}
+
 /*
  * The symbol for code at VADDR, or NULL. Nobody has called what a signal handler returns to, or
  * the first function of a made stack: such a return address is a function's first, and we ask for
@@ -268,6 +308,7 @@ static const char *find_symbol(const struct symtab *symtab, uint64_t vaddr)
 	return symbol && start == vaddr + 1 ? symbol : NULL;
 }
 
+/* Names what is left from the symbols, with the line where DWARF had one. */
 static int name_from_symbols(const struct queries *q, const struct symtab *symtab,
 			     struct answer *answer)
 {
@@ -302,9 +343,11 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 	/* In this order, since what is released last must outlive the rest. */
 	_cleanup_(files__fini) struct files files = {0};
 	_cleanup_(symtab__freep) struct symtab *symtab = NULL;
+	_cleanup_(gopclntab__closep) struct gopclntab *go = NULL;
 	_cleanup_(answer__freep) struct answer *answer = NULL;
 	_cleanup_(queries__fini) struct queries queries = {0};
 	struct elf_file *source;
+	bool go_is_whole = false;
 	int r;
 
 	for (uint32_t i = 1; i < n; i++)
@@ -320,11 +363,19 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 		r = symtab__new(&symtab);
 	if (r == 0)
 		r = load_symtab(symtab, &files, ret_limits);
+	if (r == 0)
+		r = open_go(&go, &go_is_whole, files.file);
+	/* Go's own table knows more of Go's code than its DWARF, unless inlined calls are lost. */
+	if (r == 0 && go_is_whole)
+		r = name_from_go(go, &queries, answer, ret_limits);
 	if (r < 0)
 		return r;
+	drop_named(&queries, answer);
 	source = dwarf_source(&files, ret_limits);
 	if (source && queries.n)
 		r = name_from_dwarf(&files, source, &queries, symtab, answer, ret_limits);
+	if (r == 0 && go && !go_is_whole)
+		r = name_from_go(go, &queries, answer, ret_limits);
 	if (r == 0)
 		r = name_from_symbols(&queries, symtab, answer);
 	if (r == 0)

@@ -23,6 +23,7 @@
 enum name_source {
 	NAME_DWARF,
 	NAME_SYMTAB,
+	NAME_GO,
 	NAME_KALLSYMS,
 	NAME_PSEUDO, /* our own word for something that has no code */
 	NAME_NONE,   /* file+0xaddress */

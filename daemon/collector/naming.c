@@ -201,6 +201,18 @@ static int plain_at(struct naming *n, const struct object *object, uint64_t vadd
 	return names__plain(n->names, name, NAME_NONE, ret);
 }
 
+static enum name_source source_of(uint16_t source)
+{
+	static const enum name_source sources[SYMBOL_SOURCE_MAX] = {
+	    [SYMBOL_SOURCE_NONE] = NAME_NONE,
+	    [SYMBOL_SOURCE_DWARF] = NAME_DWARF,
+	    [SYMBOL_SOURCE_SYMTAB] = NAME_SYMTAB,
+	    [SYMBOL_SOURCE_GO] = NAME_GO,
+	};
+
+	return sources[source];
+}
+
 static int chain_of_answer(struct naming *n, const struct symbols_view *v, uint32_t i,
 			   uint32_t *ret)
 {
@@ -220,8 +232,7 @@ static int chain_of_answer(struct naming *n, const struct symbols_view *v, uint3
 			return r;
 		lines[k].line = f->line;
 	}
-	return names__chain(n->names, lines, a->n_frames,
-			    a->source == SYMBOL_SOURCE_DWARF ? NAME_DWARF : NAME_SYMTAB, ret);
+	return names__chain(n->names, lines, a->n_frames, source_of(a->source), ret);
 }
 
 static int remember_answer(struct naming *n, const struct object *object, const uint64_t *offs,

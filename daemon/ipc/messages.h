@@ -79,6 +79,7 @@ enum symbol_source {
 	SYMBOL_SOURCE_NONE, /* no name: the address has no frames */
 	SYMBOL_SOURCE_DWARF,
 	SYMBOL_SOURCE_SYMTAB, /* .symtab or .dynsym */
+	SYMBOL_SOURCE_GO,     /* .gopclntab */
 	SYMBOL_SOURCE_MAX
 };
 

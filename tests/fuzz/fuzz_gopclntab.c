@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Go programs: the input makes up functions (name, flags, depths, code), of which a right table is
- * made, and then changes bytes of the table. Whatever comes of it, functions have a start before
- * their end, runs ascend, and the unwind table can be laid out.
+ * Go programs: the input makes up functions (name, flags, depths, places, inlined calls, code), of
+ * which a right table is made, and then changes bytes of the table. Whatever comes of it, functions
+ * have a start before their end, runs ascend, and the unwind table can be laid out.
  */
 #include <assert.h>
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "daemon/ipc/symbols.h"
 #include "symbolizer/go_frames.h"
+#include "symbolizer/go_names.h"
 #include "symbolizer/gopclntab.h"
 #include "tests/unit/go_image.h"
 
@@ -43,21 +45,32 @@ static const char *take_bytes(struct input *in, size_t max, size_t *ret_n)
 	return bytes;
 }
 
-static void take_function(struct input *in, struct go_function *f, char pcsp[32])
+/* A table of runs, kept in RUNS. */
+static const char *take_runs(struct input *in, char runs[32])
+{
+	size_t n;
+	const char *bytes = take_bytes(in, 31, &n);
+
+	memcpy(runs, bytes, n);
+	runs[n] = '\0';
+	return n ? runs : NULL;
+}
+
+static void take_function(struct input *in, struct go_function *f, struct go_source *source,
+			  char runs[4][32])
 {
 	static const char *const names[] = {
 	    "main.f",	      "runtime.mcall",	   "runtime.systemstack", "gogo",
 	    "runtime.goexit", "runtime.nanotime1", "runtime.sigreturn",	  "crosscall2",
 	};
-	const char *bytes;
-	size_t n;
 
 	f->name = names[take(in) % ARRAY_SIZE(names)];
 	f->flags = take(in);
-	bytes = take_bytes(in, 31, &n);
-	memcpy(pcsp, bytes, n);
-	pcsp[n] = '\0';
-	f->pcsp = pcsp;
+	f->pcsp = take_runs(in, runs[0]);
+	source->files = take_runs(in, runs[1]);
+	source->lines = take_runs(in, runs[2]);
+	source->inline_index = take_runs(in, runs[3]);
+	source->start_line = take(in);
 	f->code = take_bytes(in, GO_FUNCTION_BYTES, &f->n_code);
 }
 
@@ -90,6 +103,42 @@ static void walk(const struct elf_file *file)
 	gopclntab__close(tab);
 }
 
+/* Names an address in each function, and those around its end. */
+static void name(const struct elf_file *file, size_t n_functions)
+{
+	uint64_t vaddrs[N_FUNCTIONS * 4];
+	uint32_t addrs[N_FUNCTIONS * 4];
+	struct symbols_view view;
+	struct gopclntab *tab;
+	struct answer *answer;
+	struct limits limits;
+	size_t n = 0, n_payload;
+	void *payload;
+	int r;
+
+	if (gopclntab__open(&tab, file) != GOPCLNTAB_OK)
+		return;
+	r = gopclntab__find_inlined(tab);
+	assert(r >= 0);
+	for (size_t i = 0; i < n_functions; i++)
+		for (uint64_t k = 0; k < 4; k++, n++) {
+			vaddrs[n] = GO_TEXT + i * GO_FUNCTION_BYTES + k * 3;
+			addrs[n] = (uint32_t)n;
+		}
+	limits__init(&limits, n);
+	r = answer__new(&answer, (uint32_t)n, true, &limits);
+	assert(r == 0);
+	r = go_names_run(&(struct go_names){tab, vaddrs, addrs, n, answer, &limits});
+	assert(r == 0);
+	r = answer__encode(answer, false, &payload, &n_payload);
+	assert(r == 0);
+	r = symbols_view__init(&view, payload, n_payload, (uint32_t)n);
+	assert(r == 0);
+	free(payload);
+	answer__free(answer);
+	gopclntab__close(tab);
+}
+
 static void unwind(const struct elf_file *file)
 {
 	struct unwind_line *lines = NULL;
@@ -112,7 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct go_image image;
 	struct go_function functions[N_FUNCTIONS];
 	struct input in = {data, size};
-	char pcsp[N_FUNCTIONS][32];
+	char runs[N_FUNCTIONS][4][32];
+	struct go_source sources[N_FUNCTIONS];
+	struct go_inlined inlined[4];
 	struct elf_file *file;
 	uint8_t how = take(&in);
 	int fd, r;
@@ -124,7 +175,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	image.relocated = how & 128;
 	image.n = 1 + (how >> 4) % N_FUNCTIONS;
 	for (size_t i = 0; i < image.n; i++)
-		take_function(&in, &functions[i], pcsp[i]);
+		take_function(&in, &functions[i], &sources[i], runs[i]);
+	image.sources = sources;
+	image.inlined = inlined;
+	image.n_inlined = take(&in) % 5;
+	image.tree_behind = image.n_inlined & 1;
+	for (size_t i = 0; i < image.n_inlined; i++)
+		inlined[i] = (struct go_inlined){take(&in) % image.n, take(&in), take(&in)};
 	go_image__fill(&image);
 	while (in.n >= 3) {
 		size_t at = take(&in);
@@ -136,6 +193,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r = elf_file__open(&file, fd);
 	assert(r == 0);
 	walk(file);
+	name(file, image.n);
 	unwind(file);
 	elf_file__close(file);
 	close(fd);
