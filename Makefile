@@ -59,8 +59,8 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack \
 	$(if $(SAN),-fsanitize=$(SAN)) $(if $(COVERAGE),--coverage)
 
 LIBS_collector := -lbpf -lprotobuf-c -lz -linih -lpthread -lm
-LIBS_symbolizer := -ldw -lelf -liberty -lZydis -lz -lm
-LIBS_all := -lbpf -ldw -lelf -liberty -lZydis -lprotobuf-c -lz -linih -lpthread -lm
+LIBS_symbolizer := -ldw -lelf -liberty -lZydis -llzma -lz -lm
+LIBS_all := -lbpf -ldw -lelf -liberty -lZydis -llzma -lprotobuf-c -lz -linih -lpthread -lm
 
 # ---- sources ----------------------------------------------------------------------------------
 

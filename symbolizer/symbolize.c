@@ -12,6 +12,7 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/empty_dwarf.h"
+#include "symbolizer/gnu_debugdata.h"
 #include "symbolizer/go_names.h"
 #include "symbolizer/sweep.h"
 #include "symbolizer/symtab.h"
@@ -21,6 +22,8 @@ struct files {
 	struct elf_file *file;
 	struct elf_file *debug; /* NULL = none that fits */
 	struct elf_file *alt;	/* NULL = none that fits */
+	struct elf_file *mini;	/* .gnu_debugdata; NULL = none that can be used */
+	int mini_fd;
 	bool debug_ignored;
 };
 
@@ -60,6 +63,8 @@ static void files__fini(struct files *files)
 	elf_file__close(files->file);
 	elf_file__close(files->debug);
 	elf_file__close(files->alt);
+	elf_file__close(files->mini);
+	close_fd(files->mini_fd);
 }
 
 /* True where DEBUG is the debug information of FILE: the build ids say so, or the CRC if there are
@@ -174,12 +179,25 @@ static int queries__init(struct queries *q, const struct elf_file *file, const u
 	return 0;
 }
 
+/* Opens what the linker's distribution has put into .gnu_debugdata, NULL where there is nothing. */
+static int open_mini(struct files *files, struct limits *limits)
+{
+	int r = gnu_debugdata_inflate(files->file, limits, &files->mini_fd);
+
+	if (r)
+		return r == -ENOMEM ? r : 0;
+	r = elf_file__open(&files->mini, files->mini_fd);
+	return r == -ENOMEM ? r : 0;
+}
+
 static int load_symtab(struct symtab *symtab, const struct files *files, struct limits *limits)
 {
 	int r = symtab__add(symtab, files->file, ".symtab", limits);
 
 	if (r == 0 && files->debug)
 		r = symtab__add(symtab, files->debug, ".symtab", limits);
+	if (r == 0 && files->mini)
+		r = symtab__add(symtab, files->mini, ".symtab", limits);
 	if (r == 0)
 		r = symtab__add(symtab, files->file, ".dynsym", limits);
 	if (r == 0)
@@ -341,7 +359,7 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 		      size_t *ret_n, struct limits *ret_limits)
 {
 	/* In this order, since what is released last must outlive the rest. */
-	_cleanup_(files__fini) struct files files = {0};
+	_cleanup_(files__fini) struct files files = {.mini_fd = -1};
 	_cleanup_(symtab__freep) struct symtab *symtab = NULL;
 	_cleanup_(gopclntab__closep) struct gopclntab *go = NULL;
 	_cleanup_(answer__freep) struct answer *answer = NULL;
@@ -355,6 +373,8 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 			return -EINVAL;
 	limits__init(ret_limits, n);
 	r = open_files(&files, fds);
+	if (r == 0)
+		r = open_mini(&files, ret_limits);
 	if (r == 0)
 		r = answer__new(&answer, n, elf_file__is_go(files.file), ret_limits);
 	if (r == 0)

@@ -3,8 +3,9 @@
  * The two questions that the symbolizer answers about files, given as descriptors.
  *
  * Where names come from, in this order: Go's own table; DWARF of the file, or of its separate debug
- * file; then the symbol tables of both. Nothing is opened here; descriptors stay the caller's;
- * nothing is kept from one call to the next.
+ * file; then the symbol tables of both and of .gnu_debugdata; the linker's stubs; and where a
+ * function starts. Nothing is opened here; descriptors stay the caller's; nothing is kept from one
+ * call to the next.
  */
 #ifndef SYMBOLIZER_SYMBOLIZE_H
 #define SYMBOLIZER_SYMBOLIZE_H

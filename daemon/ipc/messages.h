@@ -78,7 +78,7 @@ struct msg_symbolize {
 enum symbol_source {
 	SYMBOL_SOURCE_NONE, /* no name: the address has no frames */
 	SYMBOL_SOURCE_DWARF,
-	SYMBOL_SOURCE_SYMTAB, /* .symtab or .dynsym */
+	SYMBOL_SOURCE_SYMTAB, /* .symtab, .gnu_debugdata or .dynsym */
 	SYMBOL_SOURCE_GO,     /* .gopclntab */
 	SYMBOL_SOURCE_MAX
 };
