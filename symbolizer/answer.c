@@ -146,6 +146,13 @@ void answer__set_vaddr(struct answer *answer, uint32_t addr, uint64_t vaddr)
 	answer->addrs[addr].vaddr = vaddr;
 }
 
+void answer__set_function(struct answer *answer, uint32_t addr, uint64_t start)
+{
+	assert(addr < answer->n_addrs && !answer->addrs[addr].n_frames);
+	answer->addrs[addr].vaddr = start;
+	answer->addrs[addr].source = SYMBOL_SOURCE_FDE;
+}
+
 bool answer__is_named(const struct answer *answer, uint32_t addr)
 {
 	assert(addr < answer->n_addrs);

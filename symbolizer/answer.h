@@ -57,6 +57,9 @@ void answer__set_vaddr(struct answer *answer, uint32_t addr, uint64_t vaddr);
  */
 int answer__set_frames(struct answer *answer, uint32_t addr, enum symbol_source source,
 		       const struct answer_frame *frames, size_t n);
+/* Says of an address that has no name that its function starts at START. */
+void answer__set_function(struct answer *answer, uint32_t addr, uint64_t start);
+
 bool answer__is_named(const struct answer *answer, uint32_t addr);
 
 /* The payload of MSG_SYMBOLIZE_OK, the caller's to free. 0 or -ENOMEM. */

@@ -12,6 +12,7 @@
 #include "symbolizer/demangle.h"
 #include "symbolizer/elf_file.h"
 #include "symbolizer/empty_dwarf.h"
+#include "symbolizer/fde_index.h"
 #include "symbolizer/gnu_debugdata.h"
 #include "symbolizer/go_names.h"
 #include "symbolizer/sweep.h"
@@ -355,6 +356,22 @@ static int name_from_symbols(const struct queries *q, const struct symtab *symta
 	return 0;
 }
 
+/* Says which addresses without a name are of one function. */
+static void find_functions(const struct queries *q, const struct elf_file *file,
+			   struct answer *answer)
+{
+	struct fde_index index;
+
+	fde_index__init(&index, file);
+	for (size_t i = 0; i < q->n; i++) {
+		uint64_t start;
+
+		if (!answer__is_named(answer, q->addrs[i]) &&
+		    fde_index__find(&index, q->vaddrs[i], &start))
+			answer__set_function(answer, q->addrs[i], start);
+	}
+}
+
 int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uint32_t n, void **ret,
 		      size_t *ret_n, struct limits *ret_limits)
 {
@@ -398,7 +415,9 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 		r = name_from_go(go, &queries, answer, ret_limits);
 	if (r == 0)
 		r = name_from_symbols(&queries, symtab, answer);
-	if (r == 0)
+	if (r == 0) {
+		find_functions(&queries, files.file, answer);
 		r = answer__encode(answer, files.debug_ignored, ret, ret_n);
+	}
 	return r;
 }

@@ -95,8 +95,9 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	    u->n_refused, u->cache_hits, u->cache_misses);
 	add(c,
 	    "names: go=%" PRIu64 " dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64
-	    " none=%" PRIu64 " (distinct frames)",
-	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_NONE]);
+	    " unnamed_functions=%" PRIu64 " none=%" PRIu64 " (distinct frames)",
+	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_FDE],
+	    by[NAME_NONE]);
 	if (w->ticks.stolen)
 		add(c, "stolen: %" PRIu64 " ticks of time that the hypervisor gave to others",
 		    w->ticks.stolen);

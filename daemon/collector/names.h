@@ -26,6 +26,7 @@ enum name_source {
 	NAME_GO,
 	NAME_KALLSYMS,
 	NAME_PSEUDO, /* our own word for something that has no code */
+	NAME_FDE,    /* file+0xaddress, of the function's start */
 	NAME_NONE,   /* file+0xaddress */
 	NAME_SOURCE_MAX
 };

@@ -191,26 +191,26 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr, uint32_t *ret)
+static enum name_source source_of(uint16_t source)
+{
+	static const enum name_source sources[SYMBOL_SOURCE_MAX] = {
+	    [SYMBOL_SOURCE_NONE] = NAME_NONE,	  [SYMBOL_SOURCE_DWARF] = NAME_DWARF,
+	    [SYMBOL_SOURCE_SYMTAB] = NAME_SYMTAB, [SYMBOL_SOURCE_GO] = NAME_GO,
+	    [SYMBOL_SOURCE_FDE] = NAME_FDE,
+	};
+
+	return sources[source];
+}
+
+static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr,
+		    enum name_source source, uint32_t *ret)
 {
 	const char *base = base_name(object->id.path);
 	char name[320];
 
 	snprintf(name, sizeof(name), "%.*s+0x%" PRIx64, (int)MIN(object_path_length(base), 255),
 		 base, vaddr);
-	return names__plain(n->names, name, NAME_NONE, ret);
-}
-
-static enum name_source source_of(uint16_t source)
-{
-	static const enum name_source sources[SYMBOL_SOURCE_MAX] = {
-	    [SYMBOL_SOURCE_NONE] = NAME_NONE,
-	    [SYMBOL_SOURCE_DWARF] = NAME_DWARF,
-	    [SYMBOL_SOURCE_SYMTAB] = NAME_SYMTAB,
-	    [SYMBOL_SOURCE_GO] = NAME_GO,
-	};
-
-	return sources[source];
+	return names__plain(n->names, name, source, ret);
 }
 
 static int chain_of_answer(struct naming *n, const struct symbols_view *v, uint32_t i,
@@ -245,7 +245,8 @@ static int remember_answer(struct naming *n, const struct object *object, const 
 		if (v->addrs[i].n_frames)
 			r = chain_of_answer(n, v, i, &chain);
 		else
-			r = plain_at(n, object, v->addrs[i].vaddr, &chain);
+			r = plain_at(n, object, v->addrs[i].vaddr, source_of(v->addrs[i].source),
+				     &chain);
 		if (r == 0)
 			r = names__remember(n->names, object->serial, offs[i], chain);
 		if (r < 0)
@@ -346,7 +347,7 @@ static int name_object(struct naming *n, const struct window *w, size_t first, s
 
 		/* Not remembered: a later window may find the file. */
 		if (chain == NAMES_NONE) {
-			r = plain_at(n, wo->object, m->off, &chain);
+			r = plain_at(n, wo->object, m->off, NAME_NONE, &chain);
 			if (r < 0)
 				return r;
 		}
@@ -628,6 +629,8 @@ bool naming_is_root(const struct names *names, uint32_t chain, uint32_t callee)
 	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
 		if (!strcmp(name, roots[i]))
 			return true;
-	return callee != NAMES_NONE && names->chains[chain].source == NAME_NONE &&
+	return callee != NAMES_NONE &&
+	       (names->chains[chain].source == NAME_NONE ||
+		names->chains[chain].source == NAME_FDE) &&
 	       !strcmp(outermost(names, callee), "main");
 }

@@ -80,6 +80,7 @@ enum symbol_source {
 	SYMBOL_SOURCE_DWARF,
 	SYMBOL_SOURCE_SYMTAB, /* .symtab, .gnu_debugdata or .dynsym */
 	SYMBOL_SOURCE_GO,     /* .gopclntab */
+	SYMBOL_SOURCE_FDE,    /* no name and no frames, but vaddr is where the function starts */
 	SYMBOL_SOURCE_MAX
 };
 
@@ -104,8 +105,9 @@ struct msg_symbols {
 };
 
 struct msg_symbol_addr {
-	uint64_t
-	    vaddr; /* the address in the ELF file's own terms; the offset itself where unmapped */
+	/* The address in the ELF file's own terms, the offset itself where it is not mapped; of
+	 * SYMBOL_SOURCE_FDE where the function starts. */
+	uint64_t vaddr;
 	uint32_t first_frame; /* innermost first: frames[first_frame .. + n_frames) */
 	uint16_t n_frames;    /* 0 = no name */
 	uint16_t source;      /* enum symbol_source */

@@ -37,7 +37,8 @@ static bool addrs_valid(const struct symbols_view *v)
 			return false;
 		if (a->source >= SYMBOL_SOURCE_MAX)
 			return false;
-		if ((a->source == SYMBOL_SOURCE_NONE) != (a->n_frames == 0))
+		if ((a->source == SYMBOL_SOURCE_NONE || a->source == SYMBOL_SOURCE_FDE) !=
+		    (a->n_frames == 0))
 			return false;
 	}
 	return true;

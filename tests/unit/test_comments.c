@@ -114,7 +114,7 @@ static void lines_of_a_window(void **state)
 	assert_true(has(&c, "truncated: no_info=10 depth=40"));
 	assert_true(has(&c, "unwinding: tables=3 (5 KiB) built=1 failed=2 evicted=4 refused=6 "
 			    "cache_hits=900 cache_misses=7"));
-	assert_true(has(&c, "go=0 dwarf=3 symtab=2 kallsyms=1 none=0"));
+	assert_true(has(&c, "go=0 dwarf=3 symtab=2 kallsyms=1 unnamed_functions=0 none=0"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));
 	assert_false(has(&c, "files:"));
