@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "symbolizer/answer.h"
 #include "symbolizer/demangle.h"
@@ -15,6 +17,7 @@
 #include "symbolizer/fde_index.h"
 #include "symbolizer/gnu_debugdata.h"
 #include "symbolizer/go_names.h"
+#include "symbolizer/plt.h"
 #include "symbolizer/sweep.h"
 #include "symbolizer/symtab.h"
 
@@ -41,6 +44,7 @@ DEFINE_CLEANUP(struct answer *, answer__free);
 DEFINE_CLEANUP(struct symtab *, symtab__free);
 DEFINE_CLEANUP(struct empty_dwarf *, empty_dwarf__free);
 DEFINE_CLEANUP(Dwarf *, dwarf_end);
+DEFINE_CLEANUP(struct plt *, plt__free);
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
 
 int symbolize_identify(int fd, struct msg_identity *ret)
@@ -356,6 +360,46 @@ static int name_from_symbols(const struct queries *q, const struct symtab *symta
 	return 0;
 }
 
+/* Gives ADDR the name of SYMBOL's stub: "f(int)@plt". */
+static int name_stub(struct answer *answer, uint32_t addr, const char *symbol)
+{
+	char text[TEXT_MAX + 1];
+	struct answer_frame frame = {0};
+	uint32_t system_name, name;
+	int n, r;
+
+	r = answer__names(answer, symbol, symbol_name_length(symbol), &system_name, &name);
+	for (int i = 0; r == 0 && i < 2; i++) {
+		n = snprintf(text, sizeof(text), "%.*s@plt", TEXT_MAX - 4,
+			     answer__text(answer, i ? system_name : name));
+		r = answer__string(answer, text, (size_t)n,
+				   i ? &frame.function.system_name : &frame.function.name);
+	}
+	return r < 0 ? r : answer__set_frames(answer, addr, SYMBOL_SOURCE_SYMTAB, &frame, 1);
+}
+
+static int name_stubs(const struct queries *q, const struct elf_file *file, struct answer *answer,
+		      struct limits *limits)
+{
+	_cleanup_(plt__freep) struct plt *plt = NULL;
+
+	for (size_t i = 0; i < q->n; i++) {
+		const char *symbol;
+		int r = 0;
+
+		if (answer__is_named(answer, q->addrs[i]))
+			continue;
+		if (!plt)
+			r = plt__new(&plt, file, limits);
+		symbol = r == 0 ? plt__find(plt, q->vaddrs[i]) : NULL;
+		if (symbol)
+			r = name_stub(answer, q->addrs[i], symbol);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Says which addresses without a name are of one function. */
 static void find_functions(const struct queries *q, const struct elf_file *file,
 			   struct answer *answer)
@@ -415,6 +459,8 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 		r = name_from_go(go, &queries, answer, ret_limits);
 	if (r == 0)
 		r = name_from_symbols(&queries, symtab, answer);
+	if (r == 0)
+		r = name_stubs(&queries, files.file, answer, ret_limits);
 	if (r == 0) {
 		find_functions(&queries, files.file, answer);
 		r = answer__encode(answer, files.debug_ignored, ret, ret_n);
