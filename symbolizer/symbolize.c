@@ -437,15 +437,17 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 	if (r == 0)
 		r = open_mini(&files, ret_limits);
 	if (r == 0)
-		r = answer__new(&answer, n, elf_file__is_go(files.file), ret_limits);
+		r = open_go(&go, &go_is_whole, files.file);
+	/* What Go's table leaves unnamed is not Go's, and may be C++. */
+	if (r == 0)
+		r = answer__new(&answer, n, elf_file__is_go(files.file) && !go_is_whole,
+				ret_limits);
 	if (r == 0)
 		r = queries__init(&queries, files.file, offs, n, answer);
 	if (r == 0)
 		r = symtab__new(&symtab);
 	if (r == 0)
 		r = load_symtab(symtab, &files, ret_limits);
-	if (r == 0)
-		r = open_go(&go, &go_is_whole, files.file);
 	/* Go's own table knows more of Go's code than its DWARF, unless inlined calls are lost. */
 	if (r == 0 && go_is_whole)
 		r = name_from_go(go, &queries, answer, ret_limits);

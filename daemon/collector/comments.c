@@ -69,12 +69,24 @@ static void add_ends(struct comments *c, const uint64_t n_ends[STACK_END_MAX])
 	add(c, "truncated:%s", text);
 }
 
+/* "names: SOURCE=N …", and the share of the frames that have a function's name. */
+static void add_names(struct comments *c, const uint64_t by[NAME_SOURCE_MAX])
+{
+	uint64_t n_named = by[NAME_GO] + by[NAME_DWARF] + by[NAME_SYMTAB] + by[NAME_KALLSYMS];
+	uint64_t n = n_named + by[NAME_FDE] + by[NAME_NONE];
+
+	add(c,
+	    "names: go=%" PRIu64 " dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64
+	    " fde=%" PRIu64 " none=%" PRIu64 " (distinct frames, %.2f%% with a name)",
+	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_FDE],
+	    by[NAME_NONE], n ? 100.0 * (double)n_named / (double)n : 100.0);
+}
+
 void comments__init(struct comments *c, const struct window *w, const struct named_window *named,
 		    const uint64_t n_ends[STACK_END_MAX], uint32_t frequency_hz, const char *event)
 {
 	const struct window_unwinding *u = &w->unwinding;
 	uint64_t n_rooted = n_ends[STACK_END_ROOT];
-	const uint64_t *by = named->n_frames_by_source;
 	struct utsname uts = {0};
 	char ticks[256];
 
@@ -93,11 +105,7 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	    " evicted=%" PRIu64 " refused=%" PRIu64 " cache_hits=%" PRIu64 " cache_misses=%" PRIu64,
 	    u->n_tables, u->n_table_bytes >> 10, u->n_built, u->n_failed, u->n_evicted,
 	    u->n_refused, u->cache_hits, u->cache_misses);
-	add(c,
-	    "names: go=%" PRIu64 " dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64
-	    " unnamed_functions=%" PRIu64 " none=%" PRIu64 " (distinct frames)",
-	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_FDE],
-	    by[NAME_NONE]);
+	add_names(c, named->n_frames_by_source);
 	if (w->ticks.stolen)
 		add(c, "stolen: %" PRIu64 " ticks of time that the hypervisor gave to others",
 		    w->ticks.stolen);

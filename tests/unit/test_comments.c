@@ -96,8 +96,11 @@ static void lines_of_a_window(void **state)
 					 .n_refused = 6,
 					 .cache_hits = 900,
 					 .cache_misses = 7}};
-	struct named_window named = {
-	    .n_frames_by_source = {[NAME_DWARF] = 3, [NAME_SYMTAB] = 2, [NAME_KALLSYMS] = 1}};
+	struct named_window named = {.n_frames_by_source = {[NAME_DWARF] = 3,
+							    [NAME_SYMTAB] = 2,
+							    [NAME_KALLSYMS] = 1,
+							    [NAME_FDE] = 3,
+							    [NAME_NONE] = 1}};
 	const uint64_t ends[STACK_END_MAX] = {
 	    [STACK_END_ROOT] = 150, [STACK_END_DEPTH] = 40, [STACK_END_NO_INFO] = 10};
 	struct comments c;
@@ -114,7 +117,10 @@ static void lines_of_a_window(void **state)
 	assert_true(has(&c, "truncated: no_info=10 depth=40"));
 	assert_true(has(&c, "unwinding: tables=3 (5 KiB) built=1 failed=2 evicted=4 refused=6 "
 			    "cache_hits=900 cache_misses=7"));
-	assert_true(has(&c, "go=0 dwarf=3 symtab=2 kallsyms=1 unnamed_functions=0 none=0"));
+	assert_true(has(
+	    &c,
+	    "names: go=0 dwarf=3 symtab=2 kallsyms=1 fde=3 none=1 (distinct frames, 60.00% with "
+	    "a name)"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));
 	assert_false(has(&c, "files:"));
