@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <lzma.h>
 
 #include "daemon/ipc/symbols.h"
 #include "tests/unit/elf_image.h"
@@ -145,6 +146,81 @@ static void a_debug_file_that_does_not_fit_is_ignored(void **state)
 	self_file__close(&self);
 }
 
+#define CODE 0x401000ull
+
+/* A file whose one function at CODE + 16, of 16 bytes, has the name NAME. */
+static void put_symbols(struct elf_image *image, const char *name)
+{
+	char names[32] = "";
+	Elf64_Sym symbols[2] = {{0}};
+	Elf64_Shdr *shdr;
+	char code[64] = "";
+
+	strcpy(names + 1, name);
+	symbols[1] = (Elf64_Sym){
+	    .st_name = 1,
+	    .st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC),
+	    .st_shndx = 2,
+	    .st_value = CODE + 16,
+	    .st_size = 16,
+	};
+	elf_image__init(image);
+	shdr = elf_image__section(image, ".text", SHT_PROGBITS, code, sizeof(code));
+	shdr->sh_flags = SHF_ALLOC | SHF_EXECINSTR;
+	shdr->sh_addr = CODE;
+	elf_image__segment(image, PT_LOAD, PF_R | PF_X, shdr->sh_offset, CODE, sizeof(code));
+	elf_image__section(image, ".strtab", SHT_STRTAB, names, sizeof(names));
+	shdr = elf_image__section(image, ".symtab", SHT_SYMTAB, symbols, sizeof(symbols));
+	shdr->sh_entsize = sizeof(Elf64_Sym);
+	shdr->sh_link = 3;
+}
+
+/* A stripped file whose .gnu_debugdata is MINI, compressed and cut by CUT bytes. */
+static int stripped_fd(const struct elf_image *mini, size_t cut, uint64_t *ret_off)
+{
+	static unsigned char packed[8192];
+	struct elf_image image;
+	size_t n = 0;
+
+	assert_int_equal(lzma_easy_buffer_encode(6, LZMA_CHECK_CRC32, NULL, (const void *)mini,
+						 sizeof(*mini), packed, &n, sizeof(packed)),
+			 LZMA_OK);
+	put_symbols(&image, "");
+	image.shdrs[4].sh_type = SHT_NULL;
+	elf_image__section(&image, ".gnu_debugdata", SHT_PROGBITS, packed, n - cut);
+	*ret_off = image.shdrs[2].sh_offset;
+	return elf_image__fd(&image);
+}
+
+static void names_from_gnu_debugdata(void **state)
+{
+	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbols_view view;
+	struct elf_image mini;
+	struct limits limits;
+	uint64_t offs[2], off;
+	void *payload;
+	size_t n;
+
+	put_symbols(&mini, "hidden\tfunction");
+	for (size_t cut = 0; cut < 2; cut++) {
+		fds.file = stripped_fd(&mini, cut, &off);
+		offs[0] = off + 15;
+		offs[1] = off + 17;
+		assert_int_equal(symbolize_offsets(&fds, offs, 2, &payload, &n, &limits), 0);
+		assert_int_equal(symbols_view__init(&view, payload, n, 2), 0);
+		assert_int_equal(view.addrs[1].n_frames, !cut);
+		if (!cut) {
+			assert_int_equal(view.addrs[0].n_frames, 1); /* before its start */
+			assert_int_equal(view.addrs[1].source, SYMBOL_SOURCE_SYMTAB);
+			assert_string_equal(view.strings + view.functions[0].name,
+					    "hidden\\x09function");
+		}
+		free(payload);
+		close(fds.file);
+	}
+}
+
 static void wrong_questions_are_refused(void **state)
 {
 	const uint64_t backwards[] = {2, 1}, twice[] = {1, 1};
@@ -173,6 +249,7 @@ int main(void)
 	    cmocka_unit_test(a_function_may_be_returned_to_at_its_start),
 	    cmocka_unit_test(identifies_itself),
 	    cmocka_unit_test(a_debug_file_that_does_not_fit_is_ignored),
+	    cmocka_unit_test(names_from_gnu_debugdata),
 	    cmocka_unit_test(wrong_questions_are_refused),
 	};
 
