@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/hindex.h"
 #include "base/strpool.h"
+#include "base/text.h"
 #include "base/util.h"
 #include "daemon/ipc/frame.h"
 #include "daemon/ipc/symbols.h"
@@ -22,9 +23,8 @@ static_assert(sizeof(struct msg_symbols) + 32 +
 		      LIMIT_STRING_BYTES_MAX <=
 		  IPC_PAYLOAD_MAX,
 	      "the largest answer fits into a message");
-
-/* One string of a hostile file must not be the whole answer. */
-#define STRING_BYTES_MAX 4095u
+static_assert(TEXT_MAX <= SYMBOL_STRING_MAX,
+	      "one string of a hostile file is not the whole answer");
 
 struct answer {
 	struct limits *limits; /* borrowed */
@@ -87,13 +87,15 @@ bool answer__has_raw_names(const struct answer *answer)
 
 int answer__string(struct answer *answer, const char *s, size_t n, uint32_t *ret)
 {
-	n = MIN(n, STRING_BYTES_MAX);
+	char text[TEXT_MAX + 1];
+
+	n = text_escape(text, sizeof(text), s, n);
 	if (answer->strings.n_bytes + n + 1 > LIMIT_STRING_BYTES_MAX) {
 		answer->limits->hits[LIMIT_ANSWER]++;
 		*ret = 0;
 		return 0;
 	}
-	return strpool__intern(&answer->strings, s, n, ret);
+	return strpool__intern(&answer->strings, text, n, ret);
 }
 
 const char *answer__text(const struct answer *answer, uint32_t string)

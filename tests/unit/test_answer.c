@@ -83,6 +83,38 @@ static void names_of_go_stay(void **state)
 	answer__free(answer);
 }
 
+/* Whatever stands in a symbol table, what leaves is text. */
+static void strings_are_escaped(void **state)
+{
+	static const struct {
+		const char *s, *want;
+	} cases[] = {
+	    {"a\nb\033[31m", "a\\x0ab\\x1b[31m"},
+	    {"\xff\xc3\xa9\xed\xa0\x80", "\\xff\xc3\xa9\\xed\\xa0\\x80"},
+	    {"main.T\xc2\xb7"
+	     "1",
+	     "main.T\xc2\xb7"
+	     "1"},
+	};
+	static char endless[10000];
+	struct answer *answer;
+	struct answer_frame f;
+	struct limits limits;
+	uint32_t string;
+
+	limits__init(&limits, 1);
+	assert_int_equal(answer__new(&answer, 1, false, &limits), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		f = frame(answer, cases[i].s, 1);
+		assert_string_equal(answer__text(answer, f.function.name), cases[i].want);
+		assert_string_equal(answer__text(answer, f.function.system_name), cases[i].want);
+	}
+	memset(endless, '\x01', sizeof(endless));
+	assert_int_equal(answer__string(answer, endless, sizeof(endless), &string), 0);
+	assert_int_equal(strlen(answer__text(answer, string)), 4092);
+	answer__free(answer);
+}
+
 static void a_frame_without_a_name_names_nothing(void **state)
 {
 	struct answer_frame f = {0};
@@ -127,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(comes_out_as_it_went_in),
 	    cmocka_unit_test(names_of_go_stay),
+	    cmocka_unit_test(strings_are_escaped),
 	    cmocka_unit_test(a_frame_without_a_name_names_nothing),
 	    cmocka_unit_test(a_full_answer_still_fits),
 	};
