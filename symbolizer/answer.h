@@ -38,8 +38,8 @@ struct answer *answer__free(struct answer *answer);
 
 bool answer__has_raw_names(const struct answer *answer);
 
-/* The number of the string of the N bytes at S, as text_escape() lets them out. 0 (the empty string)
- * when the answer is full. Returns 0 or -ENOMEM. */
+/* The number of the string of the N bytes at S, as text_escape() lets them out. 0 (the empty
+ * string) when the answer is full. Returns 0 or -ENOMEM. */
 int answer__string(struct answer *answer, const char *s, size_t n, uint32_t *ret);
 
 /* The numbers of a linkage name (system_name) and of its readable form (name). 0 or -ENOMEM. */
@@ -57,6 +57,7 @@ void answer__set_vaddr(struct answer *answer, uint32_t addr, uint64_t vaddr);
  */
 int answer__set_frames(struct answer *answer, uint32_t addr, enum symbol_source source,
 		       const struct answer_frame *frames, size_t n);
+
 /* Says of an address that has no name that its function starts at START. */
 void answer__set_function(struct answer *answer, uint32_t addr, uint64_t start);
 

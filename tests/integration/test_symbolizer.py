@@ -25,7 +25,7 @@ WORKER = os.path.join(BUILD, "cprofd-symbolizer")
 
 MAGIC = 0x63707266
 IDENTIFY, IDENTIFY_OK, SYMBOLIZE, SYMBOLIZE_OK, FAILED = range(1, 6)
-SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB = range(3)
+SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB, SOURCE_GO, SOURCE_FDE = range(5)
 
 Frame = collections.namedtuple("Frame", "name system_name filename start_line line")
 Addr = collections.namedtuple("Addr", "vaddr source frames")
@@ -343,7 +343,7 @@ def test_separate_debug_file(worker, tmp_path, with_build_id):
     subprocess.run(["g++", "-O1", "-g", "-o", str(tmp_path / "other"), str(tmp_path / "program.cc")], check=True)
     subprocess.run(["objcopy", "--only-keep-debug", str(tmp_path / "other"), other], check=True)
     addrs, ignored = worker.symbolize(stripped, [text_section(stripped).off], debug=other)
-    assert ignored and addrs[0].source == SOURCE_NONE
+    assert ignored and addrs[0].source == SOURCE_FDE and not addrs[0].frames
 
 
 def test_dynsym_only(worker, tmp_path):
@@ -365,8 +365,8 @@ def test_dynsym_only(worker, tmp_path):
             assert a.source == SOURCE_SYMTAB
             assert [(f.name, f.system_name, f.line) for f in a.frames] == [("exported(int)", "_Z8exportedi", 0)]
         else:
-            # Not named after the exported function before it.
-            assert a.source == SOURCE_NONE and not a.frames
+            # Not named after the exported function before it: known by where it starts.
+            assert (a.source, a.vaddr) == (SOURCE_FDE, min(hidden)) and not a.frames
 
 
 def test_dwz(worker, tmp_path):
