@@ -148,7 +148,9 @@ def test_storm_of_programs(beside, tmp_path, capsys):
     folder = tmp_path / "storm"
     folder.mkdir()
     source = folder / "one.c"
-    source.write_text("int main(void) { for (volatile long i = 0; i < 1000000; i++) {} return 0; }\n")
+    # 4 ms of CPU on any machine: four samples.
+    source.write_text("#include <time.h>\n"
+                      "int main(void) { while (clock() < 4000) for (volatile int i = 0; i < 9999; i++) {} return 0; }\n")
     program = folder / "one"
     subprocess.run(["gcc", "-O1", "-Wl,--build-id=sha1", "-o", program, source], check=True)
     programs = distinct(program, folder, 1000)
