@@ -59,8 +59,8 @@ LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,-z,noexecstack \
 	$(if $(SAN),-fsanitize=$(SAN)) $(if $(COVERAGE),--coverage)
 
 LIBS_collector := -lbpf -lprotobuf-c -lz -linih -lpthread -lm
-LIBS_symbolizer := -ldw -lelf -liberty -lZydis -llzma -lz -lm
-LIBS_all := -lbpf -ldw -lelf -liberty -lZydis -llzma -lprotobuf-c -lz -linih -lpthread -lm
+LIBS_symbolizer := -lelf -liberty -lZydis -llzma -lzstd -lz -lm
+LIBS_all := -lbpf -lelf -liberty -lZydis -llzma -lzstd -lprotobuf-c -lz -linih -lpthread -lm
 
 # ---- sources ----------------------------------------------------------------------------------
 
@@ -153,7 +153,7 @@ unit_bin := $(patsubst %.c,$(O)/%,$(unit_src))
 # A test may include the .c it tests, to reach its statics; the archive then adds only the rest.
 $(unit_bin): $(O)/%: $(O)/%.o $(libs)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(libs) -Wl,--end-group -lcmocka $(LIBS_all)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -Wl,--start-group $(libs) -Wl,--end-group -lcmocka $(LIBS_all) -ldw
 $(patsubst %.c,$(O)/%.o,$(unit_src)): CFLAGS += -Wno-missing-prototypes
 $(patsubst %.c,$(O)/%.o,$(unit_src)): | $(gen_proto) $(skeletons)
 # Where helpers.bpf.h finds the native stand-ins.
@@ -182,7 +182,7 @@ truth_src := $(wildcard tests/truth/*.c)
 $(O)/tests/truth/%.o: CPPFLAGS += -Itests/bpf
 $(O)/tests/truth/truth: $(call obj,$(truth_src)) $(foreach m,symbolizer ipc base,$(O)/lib$(m).a)
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_symbolizer)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_symbolizer) -ldw
 truth: $(O)/tests/truth/truth
 	$(Q)tests/truth/run $(O)
 

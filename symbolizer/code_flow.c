@@ -10,6 +10,7 @@
 #include "base/util.h"
 #include "symbolizer/code_gap.h"
 #include "symbolizer/code_insn.h"
+#include "symbolizer/limits.h"
 
 /* Shorter gaps are what is left between two functions, but for the code that signals return to. */
 #define GAP_MIN 16

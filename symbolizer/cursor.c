@@ -63,6 +63,25 @@ uint64_t cursor__u64(struct cursor *c)
 	return v;
 }
 
+uint64_t cursor__number(struct cursor *c, unsigned size)
+{
+	uint64_t low;
+
+	switch (size) {
+	case 1:
+		return cursor__u8(c);
+	case 2:
+		return cursor__u16(c);
+	case 3:
+		low = cursor__u16(c);
+		return low | (uint64_t)cursor__u8(c) << 16;
+	case 4:
+		return cursor__u32(c);
+	default:
+		return cursor__u64(c);
+	}
+}
+
 /* The bits of a LEB128 number, and how many there are of them. */
 static uint64_t read_leb(struct cursor *c, unsigned *ret_bits, uint8_t *ret_last)
 {

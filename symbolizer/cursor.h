@@ -25,6 +25,9 @@ uint16_t cursor__u16(struct cursor *c);
 uint32_t cursor__u32(struct cursor *c);
 uint64_t cursor__u64(struct cursor *c);
 
+/* A number of SIZE bytes: 1, 2, 3, 4 or 8. */
+uint64_t cursor__number(struct cursor *c, unsigned size);
+
 /* LEB128 numbers (DWARF 5, section 7.6); bits above 64 are dropped, as everybody does. */
 uint64_t cursor__uleb(struct cursor *c);
 int64_t cursor__sleb(struct cursor *c);

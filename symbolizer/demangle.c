@@ -89,9 +89,9 @@ static size_t cut_suffix(const char *s, size_t n, const char *word, bool bare)
 	return digits - 1 - strlen(word);
 }
 
-size_t linkage_name_length(const char *name)
+size_t linkage_name_length(const char *name, size_t n)
 {
-	return cut_suffix(name, strlen(name), ".llvm", false);
+	return cut_suffix(name, n, ".llvm", false);
 }
 
 static size_t length_without_clones(const char *name)

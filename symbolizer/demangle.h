@@ -18,10 +18,10 @@
 bool name_is_mangled(const char *name);
 
 /*
- * The length of the linkage name NAME without what was appended to tell copies of one function
- * apart and says nothing to a reader: ".llvm.123456".
+ * The length of the linkage name NAME, of N bytes, without what was appended to tell copies of one
+ * function apart and says nothing to a reader: ".llvm.123456".
  */
-size_t linkage_name_length(const char *name);
+size_t linkage_name_length(const char *name, size_t n);
 
 /*
  * Writes the readable form of NAME, parameters included, to OUT and ends it with a NUL. Suffixes of

@@ -11,10 +11,10 @@
 #include "base/hindex.h"
 #include "base/util.h"
 #include "symbolizer/demangle.h"
-#include "symbolizer/die.h"
 
 struct entry {
-	const void *addr; /* of the DIE's bytes: the same DIE always has the same */
+	const struct dwarf_file *file; /* the DIE, by the file that it is in and the offset there */
+	uint64_t off;
 	struct die_name name;
 };
 
@@ -26,11 +26,11 @@ struct die_names {
 	size_t n, cap;
 };
 
-/* What was found on the way from a DIE to its declaration; strings are libdw's. */
+/* What was found on the way from a DIE to its declaration. */
 struct found {
-	const char *linkage, *plain;
+	struct dwarf_string linkage, plain;
 	uint64_t line, file;
-	Dwarf_CU *file_unit;
+	const struct dwarf_unit *file_unit;
 };
 
 int die_names__new(struct die_names **ret, struct answer *answer, struct limits *limits)
@@ -56,52 +56,61 @@ struct die_names *die_names__free(struct die_names *names)
 }
 
 /* Reads what DIE itself says about what is still missing. */
-static void collect(Dwarf_Die *die, struct found *found)
+static void collect(const struct die *die, struct found *found)
 {
-	if (!found->linkage)
-		found->linkage = die_string(die, DW_AT_linkage_name);
-	if (!found->linkage)
-		found->linkage = die_string(die, DW_AT_MIPS_linkage_name);
-	if (!found->plain)
-		found->plain = die_string(die, DW_AT_name);
-	if (!found->line)
-		die_number(die, DW_AT_decl_line, &found->line);
-	if (!found->file_unit && die_number(die, DW_AT_decl_file, &found->file))
-		found->file_unit = die->cu;
-}
+	uint64_t file;
 
-static void follow(Dwarf_Die *die, struct found *found, struct limits *limits)
-{
-	Dwarf_Die at = *die, next;
-
-	for (unsigned int hops = 0;; hops++) {
-		collect(&at, found);
-		if (found->linkage && found->line && found->file_unit)
-			return;
-		if (!die_reference(&at, DW_AT_abstract_origin, &next) &&
-		    !die_reference(&at, DW_AT_specification, &next))
-			return;
-		if (hops == LIMIT_NAME_HOPS_MAX) {
-			limits->hits[LIMIT_HOPS]++;
-			return;
-		}
-		at = next;
+	if (!found->linkage.file)
+		die_string(die, DW_AT_linkage_name, &found->linkage);
+	if (!found->linkage.file)
+		die_string(die, DW_AT_MIPS_linkage_name, &found->linkage);
+	if (!found->plain.file)
+		die_string(die, DW_AT_name, &found->plain);
+	if (!found->line && !die_number(die, DW_AT_decl_line, &found->line))
+		found->line = 0;
+	if (!found->file_unit && die_number(die, DW_AT_decl_file, &file)) {
+		found->file = file;
+		found->file_unit = die->unit;
 	}
 }
 
-static int resolve(struct die_names *names, Dwarf_Die *die, struct die_name *ret)
+static int follow(const struct die *die, struct found *found, struct limits *limits)
+{
+	struct die at = *die;
+	bool more = true;
+
+	for (unsigned int hops = 0;; hops++) {
+		int r;
+
+		collect(&at, found);
+		if (found->linkage.file && found->line && found->file_unit)
+			return 0;
+		if (hops == LIMIT_NAME_HOPS_MAX) {
+			limits->hits[LIMIT_HOPS]++;
+			return 0;
+		}
+		r = die_origin(&at, &at, &more);
+		if (r < 0 || !more)
+			return r;
+	}
+}
+
+static int resolve(struct die_names *names, const struct die *die, struct die_name *ret)
 {
 	struct found found = {0};
 	struct die_name name = {0};
-	int r = 0;
+	const char *s = NULL;
+	size_t n = 0;
+	int r = follow(die, &found, names->limits);
 
-	follow(die, &found, names->limits);
-	if (found.linkage) {
-		r = answer__names(names->answer, found.linkage, linkage_name_length(found.linkage),
-				  &name.system_name, &name.name);
+	if (r == 0)
+		r = dwarf_string__get(found.linkage.file ? &found.linkage : &found.plain, &s, &n);
+	if (r == 0 && n && found.linkage.file) {
+		n = linkage_name_length(s, n);
+		r = answer__names(names->answer, s, n, &name.system_name, &name.name);
 		name.has_linkage_name = true;
-	} else if (found.plain) {
-		r = answer__string(names->answer, found.plain, strlen(found.plain), &name.name);
+	} else if (r == 0 && n) {
+		r = answer__string(names->answer, s, n, &name.name);
 		name.system_name = name.name;
 	}
 	if (r < 0)
@@ -115,34 +124,64 @@ static int resolve(struct die_names *names, Dwarf_Die *die, struct die_name *ret
 	return 0;
 }
 
-int die_names__get(struct die_names *names, Dwarf_Die *die, struct die_name *ret)
+/* The entry of the DIE at OFF of FILE, or NULL. */
+static const struct entry *find(const struct die_names *names, const struct dwarf_file *file,
+				uint64_t off, uint64_t hash)
 {
-	Dwarf_Die origin = *die;
-	struct hindex_iter it;
-	uint64_t hash;
+	struct hindex_iter it = hindex__find(&names->index, hash);
 	uint32_t i;
-	int r;
 
-	/* Calls that were inlined are many, what they call is few. */
-	if (dwarf_tag(die) == DW_TAG_inlined_subroutine &&
-	    !die_reference(die, DW_AT_abstract_origin, &origin))
-		origin = *die;
-	hash = hash_mix((uintptr_t)origin.addr, 0);
-	for (it = hindex__find(&names->index, hash); hindex_iter__next(&it, &i);) {
-		if (names->entries[i].addr == origin.addr) {
-			*ret = names->entries[i].name;
-			return 0;
-		}
-	}
-	r = array_reserve(&names->entries, &names->cap, names->n + 1, sizeof(*names->entries));
+	while (hindex_iter__next(&it, &i))
+		if (names->entries[i].file == file && names->entries[i].off == off)
+			return &names->entries[i];
+	return NULL;
+}
+
+static int add(struct die_names *names, const struct die *die, uint64_t hash, struct die_name *ret)
+{
+	struct entry *e;
+	int r = array_reserve(&names->entries, &names->cap, names->n + 1, sizeof(*names->entries));
+
 	if (r < 0)
 		return r;
-	names->entries[names->n].addr = origin.addr;
-	r = resolve(names, &origin, &names->entries[names->n].name);
+	e = &names->entries[names->n];
+	*e = (struct entry){.file = die->unit->file, .off = die->off};
+	r = resolve(names, die, &e->name);
 	if (r == 0)
 		r = hindex__add(&names->index, hash, (uint32_t)names->n);
 	if (r < 0)
 		return r;
-	*ret = names->entries[names->n++].name;
+	names->n++;
+	*ret = e->name;
 	return 0;
+}
+
+int die_names__get(struct die_names *names, const struct die *die, struct die_name *ret)
+{
+	const struct entry *known;
+	struct dwarf_file *file;
+	struct die origin;
+	uint64_t off, hash;
+	bool found = true;
+	int r = 0;
+
+	/* Calls that were inlined are many, what they call is few. */
+	if (die->abbrev->tag != DW_TAG_inlined_subroutine || !die_origin_place(die, &file, &off)) {
+		file = die->unit->file;
+		off = die->off;
+	}
+	hash = hash_mix((uintptr_t)file, off);
+	known = find(names, file, off, hash);
+	if (known) {
+		*ret = known->name;
+		return 0;
+	}
+	origin = *die;
+	if (off != die->off || file != die->unit->file)
+		r = die_origin(die, &origin, &found);
+	if (r < 0 || !found) {
+		*ret = (struct die_name){0};
+		return r;
+	}
+	return add(names, &origin, hash, ret);
 }

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "symbolizer/limits.h"
 
 /* Notes are a few hundred bytes; core files, which have megabytes of them, are none of ours. */
 #define NOTE_BYTES_MAX (64u << 10)
@@ -424,67 +425,6 @@ bool elf_file__is_go(const struct elf_file *file)
 bool elf_file__has_dwarf(const struct elf_file *file)
 {
 	return elf_file__section(file, ".debug_info");
-}
-
-/* The size of a section when it is loaded; false where this cannot be told or its compression is
- * not one that every libelf reads. */
-static bool inflated_bytes(const struct elf_file *file, Elf_Scn *scn, const GElf_Shdr *shdr,
-			   const char *name, uint64_t *ret)
-{
-	if (shdr->sh_flags & SHF_COMPRESSED) {
-		GElf_Chdr chdr;
-
-		if (!gelf_getchdr(scn, &chdr) || chdr.ch_type != ELFCOMPRESS_ZLIB)
-			return false;
-		*ret = chdr.ch_size;
-	} else if (!strncmp(name, ".zdebug", 7)) {
-		/* "ZLIB", then the size, big endian. */
-		Elf_Data *head =
-		    elf_getdata_rawchunk(file->elf, (int64_t)shdr->sh_offset, 12, ELF_T_BYTE);
-		uint64_t size;
-
-		if (shdr->sh_size < 12 || !head)
-			return false;
-		memcpy(&size, (char *)head->d_buf + 4, sizeof(size));
-		*ret = be64toh(size);
-	} else {
-		*ret = 0;
-	}
-	return true;
-}
-
-bool elf_file__dwarf_usable(const struct elf_file *file, struct limits *limits)
-{
-	uint64_t stored = 0, compressed = 0, inflated = 0;
-	GElf_Shdr shdr;
-
-	if (!elf_file__has_dwarf(file))
-		return false;
-	for (Elf_Scn *scn = NULL; (scn = elf_nextscn(file->elf, scn));) {
-		const char *name;
-		uint64_t n;
-
-		if (!gelf_getshdr(scn, &shdr) || shdr.sh_type == SHT_NOBITS)
-			continue;
-		name = section_name(file, &shdr);
-		if (!name || (strncmp(name, ".debug_", 7) && strncmp(name, ".zdebug_", 8)))
-			continue;
-		if (!elf_file__bytes_plausible(file, shdr.sh_offset, shdr.sh_size) ||
-		    !inflated_bytes(file, scn, &shdr, name, &n))
-			return false;
-		if (n) {
-			compressed += shdr.sh_size;
-			inflated += MIN(n, LIMIT_DWARF_BYTES_MAX);
-		} else {
-			stored += shdr.sh_size;
-		}
-	}
-	if (inflated <= MIN(LIMIT_INFLATED_BYTES_MAX,
-			    compressed * LIMIT_INFLATION_RATIO + LIMIT_INFLATION_SLACK) &&
-	    stored <= LIMIT_DWARF_BYTES_MAX)
-		return true;
-	limits->hits[LIMIT_BYTES]++;
-	return false;
 }
 
 /* The bytes of a link section, borrowed; NULL where it is missing or too long to be one. */

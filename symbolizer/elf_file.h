@@ -14,7 +14,6 @@
 #include <stdint.h>
 
 #include "daemon/ipc/messages.h"
-#include "symbolizer/limits.h"
 
 struct elf_file;
 
@@ -83,10 +82,6 @@ Elf_Scn *elf_file__section(const struct elf_file *file, const char *name);
 /* True where SIZE bytes at OFF lie in the file and are not mostly holes: 4 KiB on disk can claim a
  * TiB. */
 bool elf_file__bytes_plausible(const struct elf_file *file, uint64_t off, uint64_t size);
-
-/* True where libdw may load the debug sections: they are there, of a compression that can be
- * read, and within the limits, which are counted. */
-bool elf_file__dwarf_usable(const struct elf_file *file, struct limits *limits);
 
 /* .gnu_debuglink. False where there is none or it names anything but a plain file. */
 bool elf_file__debuglink(const struct elf_file *file, char ret_name[256], uint32_t *ret_crc);

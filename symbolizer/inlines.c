@@ -16,8 +16,8 @@ struct inlines {
 	uint32_t *innermost; /* of each query */
 	size_t n_queries;
 	struct die_walk walk;
-	uint32_t
-	    context[LIMIT_DEPTH_MAX]; /* innermost node around walk.stack[i], itself included */
+	uint32_t context
+	    [LIMIT_DEPTH_MAX]; /* innermost node around the DIE at depth i, itself included */
 };
 
 /* What one walk is about. */
@@ -95,7 +95,7 @@ static bool take_match(struct limits *limits)
 	return true;
 }
 
-static int add_node(struct inlines *inlines, const Dwarf_Die *die, uint32_t parent)
+static int add_node(struct inlines *inlines, const struct die *die, uint32_t parent)
 {
 	int r = array_reserve(&inlines->nodes, &inlines->cap_nodes, inlines->n_nodes + 1,
 			      sizeof(*inlines->nodes));
@@ -109,8 +109,8 @@ static int add_node(struct inlines *inlines, const Dwarf_Die *die, uint32_t pare
  * Moves the addresses inside of DIE that are so far placed in PARENT into a new node below it.
  * *RET_NODE becomes the node, or INLINE_NODE_NONE where there are no such addresses.
  */
-static int place(struct inlines *inlines, const struct visit *v, Dwarf_Die *die, uint32_t parent,
-		 uint32_t *ret_node)
+static int place(struct inlines *inlines, const struct visit *v, const struct die *die,
+		 uint32_t parent, uint32_t *ret_node)
 {
 	struct die_ranges ranges;
 	uint64_t lo, hi;
@@ -139,7 +139,7 @@ static int place(struct inlines *inlines, const struct visit *v, Dwarf_Die *die,
 }
 
 /* True where the block DIE has no ranges of its own or one of them holds an address. */
-static bool block_is_hit(const struct visit *v, Dwarf_Die *die)
+static bool block_is_hit(const struct visit *v, const struct die *die)
 {
 	struct die_ranges ranges;
 	bool has_ranges = false;
@@ -160,13 +160,13 @@ static bool block_is_hit(const struct visit *v, Dwarf_Die *die)
 static int visit_die(struct inlines *inlines, const struct visit *v, bool *ret_descend)
 {
 	unsigned int depth = inlines->walk.depth;
-	Dwarf_Die *die = &inlines->walk.stack[depth];
+	const struct die *die = &inlines->walk.die;
 	uint32_t around = inlines->context[depth - 1];
 	uint32_t node = around;
 	bool descend = v->enters_all;
 	int r = 0;
 
-	switch (dwarf_tag(die)) {
+	switch (die->abbrev->tag) {
 	case DW_TAG_subprogram:
 		r = place(inlines, v, die, INLINE_NODE_NONE, &node);
 		descend |= node != INLINE_NODE_NONE;
@@ -206,23 +206,18 @@ static int visit_die(struct inlines *inlines, const struct visit *v, bool *ret_d
 
 static int walk_once(struct inlines *inlines, const struct visit *v)
 {
-	bool descend = true;
-	int r = 0;
+	bool descend = true, started;
+	int r = die_walk__init(&inlines->walk, v->unit->unit, &started);
 
-	die_walk__init(&inlines->walk, &v->unit->die);
 	inlines->context[0] = INLINE_NODE_NONE;
-	while (r == 0 && die_walk__next(&inlines->walk, v->limits, descend))
+	while (r == 0 && started && die_walk__next(&inlines->walk, v->limits, descend))
 		r = visit_die(inlines, v, &descend);
 	return r;
 }
 
-static bool language_is_c(Dwarf_Die *unit)
+static bool language_is_c(const struct dwarf_unit *unit)
 {
-	uint64_t language;
-
-	if (!die_number(unit, DW_AT_language, &language))
-		return false;
-	switch (language) {
+	switch (unit->language) {
 	case DW_LANG_C89:
 	case DW_LANG_C:
 	case DW_LANG_C99:
@@ -245,12 +240,11 @@ static bool all_placed(const struct inlines *inlines, const struct unit *unit)
 int inlines__walk(struct inlines *inlines, const struct unit *unit, const uint64_t *vaddrs,
 		  struct limits *limits)
 {
-	Dwarf_Die die = unit->die;
 	struct visit v = {
 	    .unit = unit,
 	    .vaddrs = vaddrs,
 	    .limits = limits,
-	    .enters_types = !language_is_c(&die),
+	    .enters_types = !language_is_c(unit->unit),
 	};
 	int r = walk_once(inlines, &v);
 

@@ -11,10 +11,10 @@
 #ifndef SYMBOLIZER_INLINES_H
 #define SYMBOLIZER_INLINES_H
 
-#include <elfutils/libdw.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbolizer/die.h"
 #include "symbolizer/units.h"
 
 struct inlines;
@@ -23,7 +23,7 @@ struct inlines;
 
 /* A function, or a call of a function that was inlined. */
 struct inline_node {
-	Dwarf_Die die;
+	struct die die; /* borrowed while the unit is at hand */
 	uint32_t
 	    parent; /* node that it was inlined into; INLINE_NODE_NONE for a function of its own */
 };

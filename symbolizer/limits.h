@@ -38,8 +38,14 @@
 #define LIMIT_DEPTH_MAX 256u		    /* nesting of DIEs; real programs stay below 60 */
 #define LIMIT_NAME_HOPS_MAX 16u		    /* abstract_origin and specification steps */
 
-/* A line program makes at most one row per byte, and libdw takes about 50 bytes for a row. */
-#define LIMIT_LINE_PROGRAM_BYTES_MAX (8ull << 20)
+/* Units are read whole. That of SQLite, which is one, has 2 MiB; of whole-program LTO some tens. */
+#define LIMIT_UNIT_BYTES_MAX (64ull << 20)
+#define LIMIT_ABBREV_BYTES_MAX (32ull << 20)
+#define LIMIT_ARANGES_BYTES_MAX (16ull << 20) /* of one unit */
+
+/* One line program, and all of a request: those of ceph with everything are 37 MiB. */
+#define LIMIT_LINE_PROGRAM_BYTES_MAX (32ull << 20)
+#define LIMIT_LINE_BYTES_MAX (1ull << 30)
 
 /* (range, address) pairs looked at: real ones are about nesting depth x addresses. */
 #define LIMIT_MATCHES_BASE (4ull << 20)
@@ -68,6 +74,8 @@ struct limits {
 	uint64_t hits[LIMIT_MAX];
 	uint64_t dies_left;
 	uint64_t matches_left;
+	uint64_t inflated_left;
+	uint64_t line_bytes_left;
 };
 
 /* Starts the count for a request of N_ADDRS addresses. */
@@ -75,6 +83,8 @@ static inline void limits__init(struct limits *limits, uint64_t n_addrs)
 {
 	*limits = (struct limits){
 	    .dies_left = LIMIT_DIES_MAX,
+	    .inflated_left = LIMIT_INFLATED_BYTES_MAX,
+	    .line_bytes_left = LIMIT_LINE_BYTES_MAX,
 	    .matches_left = LIMIT_MATCHES_BASE + n_addrs * LIMIT_MATCHES_PER_ADDR,
 	};
 }

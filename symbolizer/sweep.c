@@ -29,7 +29,9 @@ struct pass {
 	struct die_names *names;
 	struct node_text *texts; /* by node */
 	size_t cap_texts;
-	struct lines lines; /* of the unit at hand */
+	struct lines *lines;   /* of the unit at hand */
+	struct line_row *rows; /* of its addresses */
+	size_t cap_rows;
 };
 
 DEFINE_CLEANUP(struct units *, units__free);
@@ -38,15 +40,21 @@ static void pass__fini(struct pass *pass)
 {
 	inlines__free(pass->inlines);
 	die_names__free(pass->names);
+	lines__free(pass->lines);
 	free(pass->texts);
+	free(pass->rows);
 }
 
-static int intern_file(struct pass *pass, const char *file, uint32_t *ret)
+/* The answer's number of file INDEX of the unit at hand; 0 = unknown. */
+static int intern_file(struct pass *pass, uint64_t index, uint32_t *ret)
 {
+	const char *path;
+	int r = lines__path(pass->lines, index, &path);
+
 	*ret = 0;
-	if (!file)
-		return 0;
-	return answer__string(pass->sweep->answer, file, strlen(file), ret);
+	if (r < 0 || !path)
+		return r;
+	return answer__string(pass->sweep->answer, path, strlen(path), ret);
 }
 
 static int reserve_text(struct pass *pass, uint32_t node)
@@ -63,7 +71,7 @@ static int reserve_text(struct pass *pass, uint32_t node)
 /* Reads NODE, which is of the unit at hand. *RET is borrowed until the next call. */
 static int read_node(struct pass *pass, uint32_t node, const struct node_text **ret)
 {
-	Dwarf_Die *die = &inlines__node(pass->inlines, node)->die;
+	const struct die *die = &inlines__node(pass->inlines, node)->die;
 	uint64_t file = 0, line = 0;
 	struct node_text *text;
 	int r = reserve_text(pass, node);
@@ -76,7 +84,7 @@ static int read_node(struct pass *pass, uint32_t node, const struct node_text **
 		return 0;
 	r = die_names__get(pass->names, die, &text->name);
 	if (r == 0 && die_number(die, DW_AT_call_file, &file))
-		r = intern_file(pass, lines__file(&pass->lines, file), &text->call_file);
+		r = intern_file(pass, file, &text->call_file);
 	if (r < 0)
 		return r;
 	if (die_number(die, DW_AT_call_line, &line) && line <= UINT32_MAX)
@@ -99,7 +107,7 @@ static int complete_name(struct pass *pass, uint64_t vaddr, const struct die_nam
 
 	if (!symbol)
 		return 0;
-	n = MIN(symbol_name_length(symbol), linkage_name_length(symbol));
+	n = linkage_name_length(symbol, symbol_name_length(symbol));
 	if (!name->name || (!name->has_linkage_name && name_is_mangled(symbol)))
 		return answer__names(answer, symbol, n, &function->system_name, &function->name);
 	/* What follows a point in Go is another function, not a copy of the same. */
@@ -133,9 +141,8 @@ static int name_query(struct pass *pass, uint32_t query, uint32_t node, uint32_t
 				 text->name.start_line},
 		    .line = line,
 		};
-		if (!file && text->name.decl_unit == inl->die.cu)
-			r = intern_file(pass, lines__file(&pass->lines, text->name.decl_file),
-					&frame->function.filename);
+		if (!file && text->name.decl_unit == inl->die.unit)
+			r = intern_file(pass, text->name.decl_file, &frame->function.filename);
 		if (r == 0 && inl->parent == INLINE_NODE_NONE)
 			r = complete_name(pass, sweep->vaddrs[query], &text->name,
 					  &frame->function);
@@ -154,26 +161,43 @@ static int name_query(struct pass *pass, uint32_t query, uint32_t node, uint32_t
 				  n);
 }
 
-static int sweep_unit(struct pass *pass, struct unit *unit)
+/* Finds the lines of the unit's addresses. */
+static int read_lines(struct pass *pass, const struct unit *unit)
+{
+	const struct sweep *sweep = pass->sweep;
+	int r = array_reserve(&pass->rows, &pass->cap_rows, unit->n_queries, sizeof(*pass->rows));
+
+	if (r == 0)
+		r = lines__load(pass->lines, unit->unit, sweep->limits);
+	if (r < 0)
+		return r;
+	memset(pass->rows, 0, unit->n_queries * sizeof(*pass->rows));
+	lines__run(pass->lines, sweep->vaddrs, unit->queries, unit->n_queries, pass->rows,
+		   sweep->limits);
+	return 0;
+}
+
+static int sweep_unit(struct pass *pass, const struct unit *unit)
 {
 	const struct sweep *sweep = pass->sweep;
 	int r = inlines__walk(pass->inlines, unit, sweep->vaddrs, sweep->limits);
 
-	lines__load(&pass->lines, &unit->die, sweep->debug_line, sweep->limits);
+	if (r == 0)
+		r = read_lines(pass, unit);
 	for (size_t i = 0; r == 0 && i < unit->n_queries; i++) {
 		uint32_t query = unit->queries[i];
 		uint32_t node = inlines__innermost(pass->inlines, query);
-		uint32_t file = 0, line = 0;
-		const char *path = NULL;
+		const struct line_row *row = &pass->rows[i];
+		uint32_t file = 0;
 
 		if (answer__is_named(sweep->answer, sweep->addrs[query]))
 			continue;
-		if (lines__find(&pass->lines, sweep->vaddrs[query], &path, &line))
-			r = intern_file(pass, path, &file);
+		if (row->is_known)
+			r = intern_file(pass, row->file, &file);
 		if (r == 0 && node != INLINE_NODE_NONE)
-			r = name_query(pass, query, node, file, line);
-		if (line)
-			sweep->lines[query] = (struct sweep_line){file, line};
+			r = name_query(pass, query, node, file, row->line);
+		if (row->line)
+			sweep->lines[query] = (struct sweep_line){file, row->line};
 	}
 	return r;
 }
@@ -189,6 +213,8 @@ int sweep_run(const struct sweep *sweep)
 		r = inlines__new(&pass.inlines, sweep->n);
 	if (r == 0)
 		r = die_names__new(&pass.names, sweep->answer, sweep->limits);
+	if (r == 0)
+		r = lines__new(&pass.lines);
 	for (size_t i = 0; r == 0 && i < units__count(units); i++) {
 		struct unit unit = units__get(units, i);
 

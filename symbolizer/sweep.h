@@ -2,7 +2,7 @@
 /*
  * Names all addresses of a request from one file's DWARF, in one pass.
  *
- * Debuggers ask libdw address by address, and each question costs as much as its unit is large.
+ * Debuggers ask address by address, and each question costs as much as its unit is large.
  * Here the addresses come sorted and together, so each unit that holds some is read once: its
  * functions and inlined calls (inlines.h), its lines (lines.h), then the names of what was touched
  * (die_names.h).
@@ -10,10 +10,10 @@
 #ifndef SYMBOLIZER_SWEEP_H
 #define SYMBOLIZER_SWEEP_H
 
-#include <elfutils/libdw.h>
 #include <stdint.h>
 
 #include "symbolizer/answer.h"
+#include "symbolizer/dwarf_file.h"
 #include "symbolizer/symtab.h"
 
 /* A line that is known although the function is not (assembly). File is a string of the answer. */
@@ -23,10 +23,9 @@ struct sweep_line {
 };
 
 struct sweep {
-	Dwarf *dwarf;
-	const Elf_Data *debug_line; /* NULL where there is none */
-	const uint64_t *vaddrs;	    /* sorted ascending */
-	const uint32_t *addrs;	    /* number of each in the answer */
+	struct dwarf_file *dwarf;
+	const uint64_t *vaddrs; /* sorted ascending */
+	const uint32_t *addrs;	/* number of each in the answer */
 	size_t n;
 	const struct symtab *symtab; /* sorted; for what DWARF leaves out of outermost names */
 	struct answer *answer;

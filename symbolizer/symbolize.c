@@ -13,7 +13,6 @@
 #include "symbolizer/answer.h"
 #include "symbolizer/demangle.h"
 #include "symbolizer/elf_file.h"
-#include "symbolizer/empty_dwarf.h"
 #include "symbolizer/fde_index.h"
 #include "symbolizer/gnu_debugdata.h"
 #include "symbolizer/go_names.h"
@@ -42,8 +41,7 @@ struct queries {
 DEFINE_CLEANUP(struct elf_file *, elf_file__close);
 DEFINE_CLEANUP(struct answer *, answer__free);
 DEFINE_CLEANUP(struct symtab *, symtab__free);
-DEFINE_CLEANUP(struct empty_dwarf *, empty_dwarf__free);
-DEFINE_CLEANUP(Dwarf *, dwarf_end);
+DEFINE_CLEANUP(struct dwarf_file *, dwarf_file__close);
 DEFINE_CLEANUP(struct plt *, plt__free);
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
 
@@ -97,11 +95,11 @@ static bool alt_fits(const struct elf_file *source, const struct elf_file *alt)
 }
 
 /* The file whose DWARF serves; NULL where there is none. */
-static struct elf_file *dwarf_source(const struct files *files, struct limits *limits)
+static struct elf_file *dwarf_source(const struct files *files)
 {
-	if (elf_file__dwarf_usable(files->file, limits))
+	if (elf_file__has_dwarf(files->file))
 		return files->file;
-	if (files->debug && elf_file__dwarf_usable(files->debug, limits))
+	if (files->debug && elf_file__has_dwarf(files->debug))
 		return files->debug;
 	return NULL;
 }
@@ -210,62 +208,21 @@ static int load_symtab(struct symtab *symtab, const struct files *files, struct 
 	return r;
 }
 
-/*
- * True where the last string of the section ends inside of it. libdw (0.188) reads the names of a
- * DWARF 5 line table until their end, wherever that is.
- */
-static bool strings_end(Elf_Scn *scn)
-{
-	Elf_Data *data = scn ? elf_getdata(scn, NULL) : NULL;
-
-	if (!scn)
-		return true;
-	return data && data->d_buf && data->d_size &&
-	       !((const char *)data->d_buf)[data->d_size - 1];
-}
-
-/* The DWARF of FILE, to be ended, and its section of lines; NULL where it cannot be used. */
-static Dwarf *open_dwarf(const struct elf_file *file, const Elf_Data **ret_lines)
-{
-	/* Looked up before libdw inflates sections, which changes their headers. */
-	Elf_Scn *lines = elf_file__section(file, ".debug_line");
-	Elf_Scn *strings = elf_file__section(file, ".debug_str");
-	Elf_Scn *line_strings = elf_file__section(file, ".debug_line_str");
-	Dwarf *dwarf = dwarf_begin_elf(elf_file__elf(file), DWARF_C_READ, NULL);
-
-	if (!dwarf)
-		return NULL;
-	if (!strings_end(strings) || !strings_end(line_strings)) {
-		dwarf_end(dwarf);
-		return NULL;
-	}
-	*ret_lines = lines ? elf_getdata(lines, NULL) : NULL;
-	return dwarf;
-}
-
 /* Names what the DWARF of SOURCE can name. */
 static int name_from_dwarf(const struct files *files, struct elf_file *source, struct queries *q,
 			   const struct symtab *symtab, struct answer *answer,
 			   struct limits *limits)
 {
-	/* Released in reverse: libdw refers to the other file's until its own is gone. */
-	_cleanup_(empty_dwarf__freep) struct empty_dwarf *empty = NULL;
-	_cleanup_(dwarf_endp) Dwarf *alt = NULL;
-	_cleanup_(dwarf_endp) Dwarf *dwarf = NULL;
-	const Elf_Data *lines = NULL, *alt_lines;
-	int r = empty_dwarf__new(&empty);
+	_cleanup_(dwarf_file__closep) struct dwarf_file *alt = NULL, *dwarf = NULL;
+	int r = dwarf_file__open(&dwarf, source, limits);
 
+	if (r == 0 && files->alt)
+		r = dwarf_file__open(&alt, files->alt, limits);
 	if (r < 0)
 		return r;
-	dwarf = open_dwarf(source, &lines);
-	if (!dwarf)
-		return 0;
-	if (files->alt && elf_file__dwarf_usable(files->alt, limits))
-		alt = open_dwarf(files->alt, &alt_lines);
-	dwarf_setalt(dwarf, alt ? alt : empty_dwarf__dwarf(empty));
+	dwarf_file__set_alt(dwarf, alt);
 	return sweep_run(&(struct sweep){
 	    .dwarf = dwarf,
-	    .debug_line = lines,
 	    .vaddrs = q->vaddrs,
 	    .addrs = q->addrs,
 	    .n = q->n,
@@ -341,6 +298,7 @@ static int name_from_symbols(const struct queries *q, const struct symtab *symta
 		    .line = q->lines[i].line,
 		};
 		const char *symbol;
+		size_t n;
 		int r;
 
 		if (answer__is_named(answer, q->addrs[i]))
@@ -348,8 +306,8 @@ static int name_from_symbols(const struct queries *q, const struct symtab *symta
 		symbol = find_symbol(symtab, q->vaddrs[i]);
 		if (!symbol)
 			continue;
-		r = answer__names(answer, symbol,
-				  MIN(symbol_name_length(symbol), linkage_name_length(symbol)),
+		n = symbol_name_length(symbol);
+		r = answer__names(answer, symbol, linkage_name_length(symbol, n),
 				  &frame.function.system_name, &frame.function.name);
 		if (r == 0)
 			r = answer__set_frames(answer, q->addrs[i], SYMBOL_SOURCE_SYMTAB, &frame,
@@ -454,7 +412,7 @@ int symbolize_offsets(const struct symbolize_fds *fds, const uint64_t *offs, uin
 	if (r < 0)
 		return r;
 	drop_named(&queries, answer);
-	source = dwarf_source(&files, ret_limits);
+	source = dwarf_source(&files);
 	if (source && queries.n)
 		r = name_from_dwarf(&files, source, &queries, symtab, answer, ret_limits);
 	if (r == 0 && go && !go_is_whole)

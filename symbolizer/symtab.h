@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "symbolizer/elf_file.h"
+#include "symbolizer/limits.h"
 
 struct symtab;
 

@@ -10,14 +10,8 @@
 #include "base/util.h"
 #include "symbolizer/die.h"
 
-struct candidate {
-	Dwarf_Die die;
-	Dwarf_Off off;
-	bool has_ranges;
-};
-
 struct hit {
-	uint32_t unit; /* index of the candidate */
+	uint32_t unit; /* number of the unit in the file */
 	uint32_t query;
 };
 
@@ -28,8 +22,8 @@ struct group {
 };
 
 struct units {
-	struct candidate *candidates;
-	size_t n_candidates, cap_candidates;
+	struct dwarf_file *file; /* borrowed */
+	bool *have_ranges;	 /* of each unit of the file */
 	struct hit *hits;
 	size_t n_hits, cap_hits;
 	struct group *groups;
@@ -46,7 +40,7 @@ struct units *units__free(struct units *units)
 {
 	if (!units)
 		return NULL;
-	free(units->candidates);
+	free(units->have_ranges);
 	free(units->hits);
 	free(units->groups);
 	free(units->queries);
@@ -64,39 +58,17 @@ struct unit units__get(const struct units *units, size_t i)
 	const struct group *g = &units->groups[i];
 
 	return (struct unit){
-	    .die = units->candidates[g->unit].die,
+	    .unit = dwarf_file__unit(units->file, g->unit),
 	    .queries = units->queries + g->first,
 	    .n_queries = g->n,
 	};
 }
 
-static int read_candidates(struct units *units, Dwarf *dwarf)
+/* Whether the unit may have code of its own. */
+static bool is_candidate(const struct dwarf_unit *unit)
 {
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die die;
-	uint8_t type;
-
-	/* No sub-DIE is asked for: libdw would open the file of a split unit. */
-	while (dwarf_get_units(dwarf, cu, &cu, NULL, &type, &die, NULL) == 0) {
-		int r;
-
-		if (units->n_candidates == LIMIT_UNITS_MAX) {
-			units->limits->hits[LIMIT_UNITS]++;
-			break;
-		}
-		if ((type != DW_UT_compile && type != DW_UT_skeleton) ||
-		    dwarf_tag(&die) == DW_TAG_partial_unit)
-			continue;
-		r = array_reserve(&units->candidates, &units->cap_candidates,
-				  units->n_candidates + 1, sizeof(*units->candidates));
-		if (r < 0)
-			return r;
-		units->candidates[units->n_candidates++] = (struct candidate){
-		    .die = die,
-		    .off = dwarf_dieoffset(&die),
-		};
-	}
-	return 0;
+	return (unit->type == DW_UT_compile || unit->type == DW_UT_skeleton) &&
+	       unit->tag != DW_TAG_partial_unit && unit->tag;
 }
 
 /* Notes the addresses that lie in [LO, HI) of unit UNIT. */
@@ -106,7 +78,7 @@ static int add_range(struct units *units, size_t unit, uint64_t lo, uint64_t hi)
 
 	if (!range_is_live(lo, hi))
 		return 0;
-	units->candidates[unit].has_ranges = true;
+	units->have_ranges[unit] = true;
 	while (a < b) {
 		size_t mid = a + (b - a) / 2;
 
@@ -132,57 +104,80 @@ static int add_range(struct units *units, size_t unit, uint64_t lo, uint64_t hi)
 	return 0;
 }
 
-static int add_die_ranges(struct units *units, size_t unit, Dwarf_Die *die)
+static int add_ranges(struct units *units, size_t unit, struct die_ranges *ranges)
 {
-	struct die_ranges ranges;
 	uint64_t lo, hi;
 	int r = 0;
 
-	die_ranges__init(&ranges, die);
-	while (r == 0 && die_ranges__next(&ranges, units->limits, &lo, &hi))
+	while (r == 0 && die_ranges__next(ranges, units->limits, &lo, &hi))
 		r = add_range(units, unit, lo, hi);
 	return r;
 }
 
-/* The candidate whose DIE is at OFF, or SIZE_MAX. Candidates are in the order of the file. */
-static size_t find_candidate(const struct units *units, Dwarf_Off off)
+/* The number of the unit at OFF, or SIZE_MAX where there is none that may have code. */
+static size_t find_candidate(const struct units *units, uint64_t off)
 {
-	size_t lo = 0, hi = units->n_candidates;
+	const struct dwarf_unit *unit = dwarf_file__unit_at(units->file, off);
 
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (units->candidates[mid].off < off)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < units->n_candidates && units->candidates[lo].off == off ? lo : SIZE_MAX;
+	if (!unit || unit->start != off || !is_candidate(unit))
+		return SIZE_MAX;
+	return (size_t)(unit - dwarf_file__unit(units->file, 0));
 }
 
-static int add_aranges(struct units *units, Dwarf *dwarf)
+/* Reads the addresses that belong to one unit, N bytes of C at OFF of the section, behind their
+ * own length. */
+static int add_arange_set(struct units *units, struct cursor *c, unsigned offset_size)
 {
-	Dwarf_Aranges *aranges;
-	size_t n;
+	const uint8_t *start = c->pos;
+	size_t unit;
+	unsigned size;
+	int r = 0;
 
-	/* A broken section is as good as none: the units' own ranges have been read already. */
-	if (dwarf_getaranges(dwarf, &aranges, &n) != 0)
+	if (cursor__u16(c) != 2)
 		return 0;
-	for (size_t i = 0; i < n; i++) {
-		Dwarf_Word length;
-		Dwarf_Off off;
-		Dwarf_Addr lo;
-		size_t unit;
-		int r;
+	unit = find_candidate(units, cursor__number(c, offset_size));
+	size = cursor__u8(c);
+	if (cursor__u8(c) || (size != 4 && size != 8) || unit == SIZE_MAX)
+		return 0;
+	/* Pairs are aligned to their size, counted from the set's start. */
+	cursor__skip(c,
+		     (0u - (unsigned)(c->pos - start) - (offset_size == 8 ? 12 : 4)) % (2 * size));
+	while (r == 0 && cursor__left(c) >= 2 * size) {
+		uint64_t lo = cursor__number(c, size), n = cursor__number(c, size);
 
-		if (dwarf_getarangeinfo(dwarf_onearange(aranges, i), &lo, &length, &off) != 0)
-			continue;
-		unit = find_candidate(units, off);
-		if (unit == SIZE_MAX)
-			continue;
-		r = add_range(units, unit, lo, length > UINT64_MAX - lo ? UINT64_MAX : lo + length);
+		r = add_range(units, unit, lo, n > UINT64_MAX - lo ? UINT64_MAX : lo + n);
+	}
+	return r;
+}
+
+static int add_aranges(struct units *units)
+{
+	uint64_t off = 0, size = dwarf_file__size(units->file, DWARF_ARANGES);
+
+	while (off < size) {
+		unsigned offset_size = 4;
+		struct cursor c;
+		uint64_t n;
+		int r = dwarf_file__read(units->file, DWARF_ARANGES, off, 12, &c);
+
 		if (r < 0)
 			return r;
+		n = cursor__u32(&c);
+		off += 4;
+		if (n == UINT32_MAX) {
+			n = cursor__u64(&c);
+			off += 8;
+			offset_size = 8;
+		}
+		/* A broken section is as good as none: the units say where they are, too. */
+		if (c.failed || n > size - off || n > LIMIT_ARANGES_BYTES_MAX)
+			return 0;
+		r = dwarf_file__read(units->file, DWARF_ARANGES, off, n, &c);
+		if (r == 0)
+			r = add_arange_set(units, &c, offset_size);
+		if (r < 0)
+			return r;
+		off += n;
 	}
 	return 0;
 }
@@ -205,20 +200,21 @@ static bool may_hold_functions(int tag)
 
 static int add_function_ranges(struct units *units, size_t unit)
 {
-	cleanup_free struct die_walk *walk = malloc(sizeof(*walk));
-	bool descend = true;
-	int r = 0;
+	struct die_walk walk;
+	struct die_ranges ranges;
+	bool descend = true, started;
+	int r = die_walk__init(&walk, dwarf_file__unit(units->file, unit), &started);
 
-	if (!walk)
-		return -ENOMEM;
-	die_walk__init(walk, &units->candidates[unit].die);
-	while (r == 0 && die_walk__next(walk, units->limits, descend)) {
-		Dwarf_Die *die = &walk->stack[walk->depth];
-		int tag = dwarf_tag(die);
+	if (!started)
+		return r;
+	while (r == 0 && die_walk__next(&walk, units->limits, descend)) {
+		uint16_t tag = walk.die.abbrev->tag;
 
 		descend = may_hold_functions(tag);
-		if (tag == DW_TAG_subprogram)
-			r = add_die_ranges(units, unit, die);
+		if (tag != DW_TAG_subprogram)
+			continue;
+		die_ranges__init(&ranges, &walk.die);
+		r = add_ranges(units, unit, &ranges);
 	}
 	return r;
 }
@@ -262,7 +258,29 @@ static int group_hits(struct units *units)
 	return 0;
 }
 
-int units__new(struct units **ret, Dwarf *dwarf, const uint64_t *vaddrs, size_t n,
+static int find_all(struct units *units)
+{
+	size_t n = dwarf_file__n_units(units->file);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct dwarf_unit *unit = dwarf_file__unit(units->file, i);
+		struct die_ranges ranges;
+
+		if (!is_candidate(unit))
+			continue;
+		die_ranges__init_unit(&ranges, unit);
+		r = add_ranges(units, i, &ranges);
+	}
+	if (r == 0)
+		r = add_aranges(units);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (is_candidate(dwarf_file__unit(units->file, i)) && !units->have_ranges[i])
+			r = add_function_ranges(units, i);
+	return r == 0 ? group_hits(units) : r;
+}
+
+int units__new(struct units **ret, struct dwarf_file *file, const uint64_t *vaddrs, size_t n,
 	       struct limits *limits)
 {
 	_cleanup_(units__freep) struct units *units = calloc(1, sizeof(*units));
@@ -270,19 +288,14 @@ int units__new(struct units **ret, Dwarf *dwarf, const uint64_t *vaddrs, size_t 
 
 	if (!units)
 		return -ENOMEM;
+	units->file = file;
+	units->have_ranges = calloc(dwarf_file__n_units(file) + 1, sizeof(*units->have_ranges));
+	if (!units->have_ranges)
+		return -ENOMEM;
 	units->vaddrs = vaddrs;
 	units->n_vaddrs = n;
 	units->limits = limits;
-	r = read_candidates(units, dwarf);
-	for (size_t i = 0; r == 0 && i < units->n_candidates; i++)
-		r = add_die_ranges(units, i, &units->candidates[i].die);
-	if (r == 0)
-		r = add_aranges(units, dwarf);
-	for (size_t i = 0; r == 0 && i < units->n_candidates; i++)
-		if (!units->candidates[i].has_ranges)
-			r = add_function_ranges(units, i);
-	if (r == 0)
-		r = group_hits(units);
+	r = find_all(units);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(units);

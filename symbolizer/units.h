@@ -2,31 +2,31 @@
 /*
  * Which compilation units hold the addresses of a request.
  *
- * .debug_aranges is missing from what clang and Go make and may be incomplete elsewhere, and
- * Debian's libdw trusts it alone. So a unit's ranges here are those of .debug_aranges, of the
- * unit's own DIE, and, where both are empty, of its functions. Only addresses asked for are kept:
- * memory grows with the question, not with the file.
+ * .debug_aranges is missing from what clang and Go make and may be incomplete elsewhere. So a
+ * unit's ranges here are those of .debug_aranges (DWARF 5, section 6.1.2), of the unit's own DIE,
+ * and, where both are empty, of its functions. Only addresses asked for are kept: memory grows with
+ * the question, not with the file.
  */
 #ifndef SYMBOLIZER_UNITS_H
 #define SYMBOLIZER_UNITS_H
 
-#include <elfutils/libdw.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "symbolizer/dwarf_file.h"
 #include "symbolizer/limits.h"
 
 struct units;
 
 /* A unit with addresses. */
 struct unit {
-	Dwarf_Die die;
+	const struct dwarf_unit *unit;
 	const uint32_t *queries; /* indices into VADDRS, ascending, each once */
 	size_t n_queries;
 };
 
-/* Looks for the N addresses VADDRS, sorted ascending, in all units of DWARF. 0 or -ENOMEM. */
-int units__new(struct units **ret, Dwarf *dwarf, const uint64_t *vaddrs, size_t n,
+/* Looks for the N addresses VADDRS, sorted ascending, in all units of FILE. 0 or -ENOMEM. */
+int units__new(struct units **ret, struct dwarf_file *file, const uint64_t *vaddrs, size_t n,
 	       struct limits *limits);
 struct units *units__free(struct units *units);
 

@@ -21,6 +21,8 @@ TESTS = Path(__file__).resolve().parents[1]
 def pytest_configure(config):
     if os.geteuid() != 0:
         pytest.exit("the integration tests need root: cprofd loads BPF programs", returncode=1)
+    # Whoever runs us in the background may have had Ctrl-C ignored, and programs inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

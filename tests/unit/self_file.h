@@ -3,18 +3,18 @@
 #ifndef TESTS_SELF_FILE_H
 #define TESTS_SELF_FILE_H
 
-#include <elfutils/libdw.h>
 #include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
 
+#include "symbolizer/dwarf_file.h"
 #include "symbolizer/elf_file.h"
 
 struct self_file {
 	int fd;
 	struct elf_file *file;
-	Elf_Scn *lines;
-	Dwarf *dwarf;
+	struct limits limits; /* of the reading itself */
+	struct dwarf_file *dwarf;
 	uint64_t bias; /* what the loader added to the addresses of the file */
 };
 
@@ -29,15 +29,14 @@ static inline int self_file__open(struct self_file *self)
 	self->fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	if (elf_file__open(&self->file, self->fd) < 0)
 		return -1;
-	self->lines = elf_file__section(self->file, ".debug_line");
-	self->dwarf = dwarf_begin_elf(elf_file__elf(self->file), DWARF_C_READ, NULL);
 	dl_iterate_phdr(self_read_bias, &self->bias);
-	return self->dwarf ? 0 : -1;
+	limits__init(&self->limits, 0);
+	return dwarf_file__open(&self->dwarf, self->file, &self->limits);
 }
 
 static inline void self_file__close(struct self_file *self)
 {
-	dwarf_end(self->dwarf);
+	dwarf_file__close(self->dwarf);
 	elf_file__close(self->file);
 	close(self->fd);
 }

@@ -3,6 +3,7 @@
 #include "symbolizer/die.h"
 
 #include <dwarf.h>
+#include <elfutils/libdw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,22 +15,32 @@
 #include "tests/unit/inlined_program.h"
 #include "tests/unit/self_file.h"
 
-/* The DIE of the function NAME in any unit of ours; counts what it walked over. */
+static int is_named(const struct die *die, const char *name)
+{
+	struct dwarf_string string;
+	const char *s;
+	size_t n;
+
+	if (!die_string(die, DW_AT_name, &string))
+		return 0;
+	assert_int_equal(dwarf_string__get(&string, &s, &n), 0);
+	return n == strlen(name) && !memcmp(s, name, n);
+}
+
+/* Walks to the DIE of the function NAME in any unit of ours. */
 static int find_function(struct self_file *self, const char *name, struct die_walk *walk,
 			 struct limits *limits)
 {
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit;
+	for (size_t i = 0; i < dwarf_file__n_units(self->dwarf); i++) {
+		bool started;
 
-	while (dwarf_get_units(self->dwarf, cu, &cu, NULL, NULL, &unit, NULL) == 0) {
-		die_walk__init(walk, &unit);
-		while (die_walk__next(walk, limits, walk->depth == 0)) {
-			Dwarf_Die *die = &walk->stack[walk->depth];
-			const char *have = die_string(die, DW_AT_name);
-
-			if (dwarf_tag(die) == DW_TAG_subprogram && have && !strcmp(have, name))
+		assert_int_equal(die_walk__init(walk, dwarf_file__unit(self->dwarf, i), &started),
+				 0);
+		assert_true(started);
+		while (die_walk__next(walk, limits, walk->depth == 0))
+			if (walk->die.abbrev->tag == DW_TAG_subprogram &&
+			    is_named(&walk->die, name))
 				return 1;
-		}
 		assert_int_equal(walk->depth, 0);
 	}
 	return 0;
@@ -40,20 +51,22 @@ static void reads_a_function(void **state)
 	struct self_file self = {0};
 	struct die_ranges ranges;
 	struct die_walk walk;
+	struct dwarf_string string;
 	struct limits limits;
 	uint64_t line, lo, hi;
-	Dwarf_Die *die, other;
+	struct die other;
+	bool found;
 
 	limits__init(&limits, 0);
 	assert_int_equal(self_file__open(&self), 0);
 	assert_true(find_function(&self, "plain", &walk, &limits));
-	die = &walk.stack[walk.depth];
-	assert_true(die_number(die, DW_AT_decl_line, &line));
+	assert_true(die_number(&walk.die, DW_AT_decl_line, &line));
 	assert_int_equal(line, PLAIN_LINE);
-	assert_false(die_number(die, DW_AT_call_line, &line));
-	assert_null(die_string(die, DW_AT_linkage_name));
-	assert_false(die_reference(die, DW_AT_abstract_origin, &other));
-	die_ranges__init(&ranges, die);
+	assert_false(die_number(&walk.die, DW_AT_call_line, &line));
+	assert_false(die_string(&walk.die, DW_AT_linkage_name, &string));
+	assert_int_equal(die_origin(&walk.die, &other, &found), 0);
+	assert_false(found);
+	die_ranges__init(&ranges, &walk.die);
 	assert_true(die_ranges__next(&ranges, &limits, &lo, &hi));
 	assert_int_equal(lo, self_vaddr(&self, plain));
 	assert_true(hi > lo);
@@ -67,18 +80,54 @@ static void the_walk_ends_at_the_limit(void **state)
 	struct self_file self = {0};
 	struct die_walk walk;
 	struct limits limits;
-	Dwarf_CU *cu = NULL;
-	Dwarf_Die unit;
+	bool started;
 
 	limits__init(&limits, 0);
 	limits.dies_left = 3;
 	assert_int_equal(self_file__open(&self), 0);
-	assert_int_equal(dwarf_get_units(self.dwarf, cu, &cu, NULL, NULL, &unit, NULL), 0);
-	die_walk__init(&walk, &unit);
+	assert_int_equal(die_walk__init(&walk, dwarf_file__unit(self.dwarf, 0), &started), 0);
+	assert_true(started);
 	for (int i = 0; i < 3; i++)
 		assert_true(die_walk__next(&walk, &limits, true));
 	assert_false(die_walk__next(&walk, &limits, true));
 	assert_int_equal(limits.hits[LIMIT_DIES], 1);
+	self_file__close(&self);
+}
+
+/* libdw's walk over the same units sees the same DIEs, with and without their subtrees. */
+static void the_walk_is_libdws(void **state)
+{
+	struct self_file self = {0};
+	struct limits limits;
+	Dwarf_CU *cu = NULL;
+	Dwarf_Die unit;
+	Dwarf *dwarf;
+	size_t n = 0;
+
+	limits__init(&limits, 0);
+	assert_int_equal(self_file__open(&self), 0);
+	dwarf = dwarf_begin_elf(elf_file__elf(self.file), DWARF_C_READ, NULL);
+	assert_non_null(dwarf);
+	for (; dwarf_get_units(dwarf, cu, &cu, NULL, NULL, &unit, NULL) == 0; n++) {
+		struct die_walk walk;
+		Dwarf_Die child;
+		bool started;
+		int r = dwarf_child(&unit, &child);
+
+		assert_int_equal(die_walk__init(&walk, dwarf_file__unit(self.dwarf, n), &started),
+				 0);
+		assert_true(started);
+		while (die_walk__next(&walk, &limits, walk.depth == 0)) {
+			assert_int_equal(r, 0);
+			assert_int_equal(walk.die.off, dwarf_dieoffset(&child));
+			assert_int_equal(walk.die.abbrev->tag, dwarf_tag(&child));
+			r = dwarf_siblingof(&child, &child);
+		}
+		assert_int_equal(r, 1);
+	}
+	assert_true(n > 0);
+	assert_int_equal(n, dwarf_file__n_units(self.dwarf));
+	dwarf_end(dwarf);
 	self_file__close(&self);
 }
 
@@ -96,6 +145,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_a_function),
 	    cmocka_unit_test(the_walk_ends_at_the_limit),
+	    cmocka_unit_test(the_walk_is_libdws),
 	    cmocka_unit_test(discarded_code_is_dead),
 	};
 

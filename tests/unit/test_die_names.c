@@ -48,7 +48,7 @@ static void names_a_chain(void **state)
 		n_chains++;
 		for (unsigned k = 0; k < 3; k++) {
 			struct die_name name, again;
-			Dwarf_Die *die = &inlines__node(inlines, chain[k])->die;
+			const struct die *die = &inlines__node(inlines, chain[k])->die;
 
 			assert_int_equal(die_names__get(names, die, &name), 0);
 			assert_string_equal(answer__text(answer, name.name), want[k]);

@@ -181,41 +181,10 @@ static void holes_are_not_read(void **state)
 	elf_file__close(file);
 	assert_int_equal(ftruncate(fd, 1ll << 40), 0);
 	assert_int_equal(elf_file__open(&file, fd), 0);
-	assert_false(elf_file__dwarf_usable(file, &limits));
 	assert_true(elf_file__bytes_plausible(file, 0, sizeof(image)));
 	assert_false(elf_file__bytes_plausible(file, UINT64_MAX, 2));
 	elf_file__close(file);
 	close(fd);
-}
-
-/* A section of a few bytes that claims to hold N when it is inflated. */
-static int takes_inflated(uint32_t type, uint64_t n)
-{
-	Elf64_Chdr chdr = {.ch_type = type, .ch_size = n, .ch_addralign = 1};
-	struct limits limits;
-	struct elf_image image;
-	struct elf_file *file;
-	int fd, taken;
-
-	limits__init(&limits, 0);
-	elf_image__init(&image);
-	elf_image__section(&image, ".debug_info", SHT_PROGBITS, &chdr, sizeof(chdr))->sh_flags =
-	    SHF_COMPRESSED;
-	assert_int_equal(open_image(&file, &image, &fd), 0);
-	taken = elf_file__dwarf_usable(file, &limits);
-	if (!taken && type == ELFCOMPRESS_ZLIB)
-		assert_int_equal(limits.hits[LIMIT_BYTES], 1);
-	elf_file__close(file);
-	close(fd);
-	return taken;
-}
-
-static void bombs_are_not_inflated(void **state)
-{
-	assert_true(takes_inflated(ELFCOMPRESS_ZLIB, 4096));
-	assert_false(takes_inflated(ELFCOMPRESS_ZLIB, 1ull << 30));
-	assert_false(takes_inflated(ELFCOMPRESS_ZLIB, UINT64_MAX));
-	assert_false(takes_inflated(2 /* zstd */, 4096));
 }
 
 static void computes_the_crc_of_the_file(void **state)
@@ -319,7 +288,6 @@ int main(void)
 	    cmocka_unit_test(reads_the_alt_link),
 	    cmocka_unit_test(other_files_are_refused),
 	    cmocka_unit_test(holes_are_not_read),
-	    cmocka_unit_test(bombs_are_not_inflated),
 	    cmocka_unit_test(computes_the_crc_of_the_file),
 	    cmocka_unit_test(dear_headers_cost_little),
 	    cmocka_unit_test(code_is_told_once),

@@ -43,10 +43,10 @@ static void chains_of_calls(void **state)
 		unsigned depth = 0;
 
 		for (; node != INLINE_NODE_NONE; node = inlines__node(inlines, node)->parent) {
-			Dwarf_Die *die = &inlines__node(inlines, node)->die;
+			const struct die *die = &inlines__node(inlines, node)->die;
 
 			assert_true(depth < 3);
-			assert_int_equal(dwarf_tag(die) == DW_TAG_inlined_subroutine,
+			assert_int_equal(die->abbrev->tag == DW_TAG_inlined_subroutine,
 					 inlines__node(inlines, node)->parent != INLINE_NODE_NONE);
 			if (die_number(die, DW_AT_call_line, &line))
 				lines[depth] = line;

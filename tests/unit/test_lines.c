@@ -15,72 +15,97 @@
 #include "tests/unit/inlined_program.h"
 #include "tests/unit/self_file.h"
 
-static void rows_of_a_function(void **state)
-{
-	struct self_file self = {0};
+struct fixture {
+	struct self_file self;
 	struct limits limits;
 	struct units *units;
-	struct lines lines;
-	struct unit unit;
-	const char *file = NULL;
-	uint32_t line = 0;
-	uint64_t vaddr;
+	struct lines *lines;
+	uint64_t vaddrs[3];
+};
 
-	limits__init(&limits, 1);
-	assert_int_equal(self_file__open(&self), 0);
-	vaddr = self_vaddr(&self, plain);
-	assert_int_equal(units__new(&units, self.dwarf, &vaddr, 1, &limits), 0);
-	unit = units__get(units, 0);
-	lines__load(&lines, &unit.die, elf_getdata(self.lines, NULL), &limits);
-	assert_true(lines.n_rows > 0);
-	assert_true(lines__find(&lines, vaddr, &file, &line));
-	assert_true(line >= PLAIN_LINE && line <= PLAIN_LINE + 4);
-	assert_int_equal(file[0], '/');
-	assert_non_null(strstr(file, "tests/unit/inlined_program.h"));
-	assert_false(lines__find(&lines, 1, &file, &line));
-	assert_false(lines__find(&lines, UINT64_MAX, &file, &line));
-	assert_null(lines__file(&lines, 1u << 20));
-	/* Without the section there is nothing to run. */
-	lines__load(&lines, &unit.die, NULL, &limits);
-	assert_false(lines__find(&lines, vaddr, &file, &line));
-	units__free(units);
-	self_file__close(&self);
+/* Our own lines, of the unit that plain() is in. */
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	assert_non_null(f);
+	limits__init(&f->limits, 3);
+	assert_int_equal(self_file__open(&f->self), 0);
+	f->vaddrs[0] = 2;
+	f->vaddrs[1] = self_vaddr(&f->self, plain);
+	f->vaddrs[2] = UINT64_MAX;
+	assert_int_equal(units__new(&f->units, f->self.dwarf, f->vaddrs, 3, &f->limits), 0);
+	assert_int_equal(units__count(f->units), 1);
+	assert_int_equal(lines__new(&f->lines), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	lines__free(f->lines);
+	units__free(f->units);
+	self_file__close(&f->self);
+	free(f);
+	return 0;
+}
+
+static void rows_of_a_function(void **state)
+{
+	const uint32_t queries[] = {0, 1, 2};
+	struct line_row rows[3] = {0};
+	struct fixture *f = *state;
+	const char *path;
+
+	assert_int_equal(lines__load(f->lines, units__get(f->units, 0).unit, &f->limits), 0);
+	assert_true(lines__n_files(f->lines) > 0);
+	lines__run(f->lines, f->vaddrs, queries, 3, rows, &f->limits);
+	assert_false(rows[0].is_known);
+	assert_false(rows[2].is_known);
+	assert_true(rows[1].is_known);
+	assert_true(rows[1].line >= PLAIN_LINE && rows[1].line <= PLAIN_LINE + 4);
+	assert_int_equal(lines__path(f->lines, rows[1].file, &path), 0);
+	assert_int_equal(path[0], '/');
+	assert_non_null(strstr(path, "tests/unit/inlined_program.h"));
+	assert_int_equal(lines__path(f->lines, 1u << 20, &path), 0);
+	assert_null(path);
 }
 
 static void long_programs_are_not_run(void **state)
 {
-	struct self_file self = {0};
-	Elf_Data too_long = {0};
-	struct limits limits;
-	struct units *units;
-	struct lines lines;
-	struct unit unit;
-	uint64_t vaddr;
-	char *bytes;
+	const uint32_t query = 1;
+	struct line_row row = {0};
+	struct fixture *f = *state;
 
-	limits__init(&limits, 1);
-	assert_int_equal(self_file__open(&self), 0);
-	vaddr = self_vaddr(&self, plain);
-	assert_int_equal(units__new(&units, self.dwarf, &vaddr, 1, &limits), 0);
-	unit = units__get(units, 0);
-	too_long = *elf_getdata(self.lines, NULL);
-	bytes = malloc(too_long.d_size);
-	assert_non_null(bytes);
-	memset(bytes, 0x7f, too_long.d_size);
-	too_long.d_buf = bytes;
-	lines__load(&lines, &unit.die, &too_long, &limits);
-	assert_int_equal(lines.n_rows, 0);
-	assert_int_equal(limits.hits[LIMIT_LINES], 1);
-	free(bytes);
-	units__free(units);
-	self_file__close(&self);
+	f->limits.line_bytes_left = 16;
+	assert_int_equal(lines__load(f->lines, units__get(f->units, 0).unit, &f->limits), 0);
+	assert_int_equal(f->limits.hits[LIMIT_LINES], 1);
+	assert_int_equal(lines__n_files(f->lines), 0);
+	lines__run(f->lines, f->vaddrs, &query, 1, &row, &f->limits);
+	assert_false(row.is_known);
+}
+
+static void a_unit_without_lines(void **state)
+{
+	struct fixture *f = *state;
+	struct dwarf_unit unit = *units__get(f->units, 0).unit;
+	const char *path;
+
+	unit.line_off = UINT64_MAX;
+	assert_int_equal(lines__load(f->lines, &unit, &f->limits), 0);
+	assert_int_equal(lines__n_files(f->lines), 0);
+	assert_int_equal(lines__path(f->lines, 1, &path), 0);
+	assert_null(path);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(rows_of_a_function),
-	    cmocka_unit_test(long_programs_are_not_run),
+	    cmocka_unit_test_setup_teardown(rows_of_a_function, setup, teardown),
+	    cmocka_unit_test_setup_teardown(long_programs_are_not_run, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_unit_without_lines, setup, teardown),
 	};
 
 	outer(plain(1));

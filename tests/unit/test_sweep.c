@@ -42,7 +42,6 @@ static void frames_with_names_and_lines(void **state)
 	}
 	assert_int_equal(sweep_run(&(struct sweep){
 			     .dwarf = self.dwarf,
-			     .debug_line = elf_getdata(self.lines, NULL),
 			     .vaddrs = vaddrs,
 			     .addrs = addrs,
 			     .n = N,

@@ -7,11 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 #include <cmocka.h>
 
-#include "symbolizer/die.h"
 #include "tests/unit/inlined_program.h"
 #include "tests/unit/self_file.h"
 
@@ -34,7 +32,7 @@ static void finds_its_own_unit(void **state)
 	assert_int_equal(unit.n_queries, 2);
 	assert_int_equal(unit.queries[0], 1);
 	assert_int_equal(unit.queries[1], 2);
-	assert_non_null(strstr(die_string(&unit.die, DW_AT_name), "test_units.c"));
+	assert_int_equal(unit.unit->tag, DW_TAG_compile_unit);
 	units__free(units);
 	self_file__close(&self);
 }
