@@ -8,35 +8,15 @@ void cursor__init(struct cursor *c, const void *bytes, size_t n)
 	*c = (struct cursor){.pos = bytes, .end = (const uint8_t *)bytes + n};
 }
 
-size_t cursor__left(const struct cursor *c)
-{
-	return (size_t)(c->end - c->pos);
-}
-
-static void fail(struct cursor *c)
-{
-	c->pos = c->end;
-	c->failed = true;
-}
-
 static bool read_bytes(struct cursor *c, void *ret, size_t n)
 {
 	if (cursor__left(c) < n) {
-		fail(c);
+		cursor__fail(c);
 		return false;
 	}
 	memcpy(ret, c->pos, n);
 	c->pos += n;
 	return true;
-}
-
-uint8_t cursor__u8(struct cursor *c)
-{
-	if (c->pos == c->end) {
-		fail(c);
-		return 0;
-	}
-	return *c->pos++;
 }
 
 uint16_t cursor__u16(struct cursor *c)
@@ -100,7 +80,7 @@ static uint64_t read_leb(struct cursor *c, unsigned *ret_bits, uint8_t *ret_last
 	return c->failed ? 0 : v;
 }
 
-uint64_t cursor__uleb(struct cursor *c)
+uint64_t cursor__long_uleb(struct cursor *c)
 {
 	unsigned bits;
 	uint8_t last;
@@ -117,14 +97,6 @@ int64_t cursor__sleb(struct cursor *c)
 	if ((last & 0x40) && bits < 64)
 		v |= UINT64_MAX << bits;
 	return c->failed ? 0 : (int64_t)v;
-}
-
-void cursor__skip(struct cursor *c, uint64_t n)
-{
-	if (cursor__left(c) < n)
-		fail(c);
-	else
-		c->pos += n;
 }
 
 struct cursor cursor__take(struct cursor *c, uint64_t n)
@@ -144,7 +116,7 @@ const char *cursor__string(struct cursor *c)
 	size_t n = strnlen(s, cursor__left(c));
 
 	if (n == cursor__left(c)) {
-		fail(c);
+		cursor__fail(c);
 		return NULL;
 	}
 	c->pos += n + 1;

@@ -21,11 +21,17 @@ static void skip_attrs(const struct die *die, struct cursor *c, uint32_t i, uint
 	const struct attr_spec *attrs = die->abbrev->attrs;
 
 	while (i < n && !c->failed) {
-		if (attrs[i].run && attrs[i].run <= n - i) {
+		uint32_t run = attrs[i].run;
+
+		if (run && run <= n - i) {
 			cursor__skip(c, attrs[i].run_bytes);
-			i += attrs[i].run;
+			i += run;
+		} else if (run) {
+			/* N is in the run, too. */
+			cursor__skip(c, attrs[i].run_bytes - attrs[n].run_bytes);
+			i = n;
 		} else {
-			form_read(c, 0, attrs[i].form, 0, &die->unit->encoding);
+			form_skip(c, attrs[i].form, &die->unit->encoding);
 			i++;
 		}
 	}

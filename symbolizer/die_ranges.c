@@ -12,6 +12,20 @@ bool range_is_live(uint64_t lo, uint64_t hi)
 	return lo > 1 && lo < UINT64_MAX - 1 && lo < hi;
 }
 
+static struct form_value *pc_of(struct dwarf_pcs *pcs, uint16_t name)
+{
+	switch (name) {
+	case DW_AT_low_pc:
+		return &pcs->low;
+	case DW_AT_high_pc:
+		return &pcs->high;
+	case DW_AT_ranges:
+		return &pcs->ranges;
+	default:
+		return NULL;
+	}
+}
+
 static void find_pcs(const struct die *die, struct dwarf_pcs *ret)
 {
 	const struct abbrev *abbrev = die->abbrev;
@@ -20,18 +34,15 @@ static void find_pcs(const struct die *die, struct dwarf_pcs *ret)
 	*ret = (struct dwarf_pcs){0};
 	for (uint32_t i = 0; i < abbrev->n_attrs && !c.failed; i++) {
 		const struct attr_spec *a = &abbrev->attrs[i];
-		struct form_value v = form_read(&c, 0, a->form, a->constant, &die->unit->encoding);
+		struct form_value *v = pc_of(ret, a->name);
 
-		if (c.failed)
-			return;
-		if (a->name == DW_AT_low_pc)
-			ret->low = v;
-		else if (a->name == DW_AT_high_pc)
-			ret->high = v;
-		else if (a->name == DW_AT_ranges)
-			ret->ranges = v;
-		else
+		if (!v) {
+			form_skip(&c, a->form, &die->unit->encoding);
 			continue;
+		}
+		*v = form_read(&c, 0, a->form, a->constant, &die->unit->encoding);
+		if (c.failed)
+			*v = (struct form_value){0};
 		if (ret->ranges.class || (ret->low.class && ret->high.class))
 			return;
 	}

@@ -186,6 +186,39 @@ static bool read_reference(struct cursor *c, uint16_t form, const struct encodin
 	}
 }
 
+void form_skip(struct cursor *c, uint16_t form, const struct encoding *encoding)
+{
+	int size;
+
+	switch (form) {
+	case DW_FORM_udata:
+	case DW_FORM_sdata:
+	case DW_FORM_ref_udata:
+	case DW_FORM_strx:
+	case DW_FORM_addrx:
+	case DW_FORM_loclistx:
+	case DW_FORM_rnglistx:
+		cursor__skip_leb(c);
+		break;
+	case DW_FORM_exprloc:
+	case DW_FORM_block:
+		cursor__skip(c, cursor__uleb(c));
+		break;
+	case DW_FORM_block1:
+		cursor__skip(c, cursor__u8(c));
+		break;
+	case DW_FORM_string:
+		cursor__string(c);
+		break;
+	default:
+		size = form_size(form, encoding);
+		if (size >= 0)
+			cursor__skip(c, (uint64_t)size);
+		else
+			form_read(c, 0, form, 0, encoding);
+	}
+}
+
 struct form_value form_read(struct cursor *c, uint64_t here, uint16_t form, int64_t constant,
 			    const struct encoding *encoding)
 {

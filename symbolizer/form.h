@@ -47,6 +47,9 @@ struct form_value {
 struct form_value form_read(struct cursor *c, uint64_t here, uint16_t form, int64_t constant,
 			    const struct encoding *encoding);
 
+/* Passes over such a value. */
+void form_skip(struct cursor *c, uint16_t form, const struct encoding *encoding);
+
 /* How many bytes a form takes in every DIE of ENCODING, or -1. */
 int form_size(uint16_t form, const struct encoding *encoding);
 
