@@ -6,7 +6,7 @@
 #   make check       unit tests, BPF source replayed natively, include rules: no root
 #   make check-root  integration tests on real programs: root
 #   make lint | check-includes | truth | fuzz | clean
-#   make bench | bench-unwind | bench-cost | bench-storm | bench-memory: root, a quiet machine
+#   make bench | bench-unwind | bench-cost | bench-symbolize | bench-storm | bench-memory: root, a quiet machine
 #   make install DESTDIR= PREFIX=/usr
 #   SAN=address,undefined  COVERAGE=1  CC=clang  WERROR=1
 
@@ -81,7 +81,7 @@ gen_proto := $(O)/gen/proto/profile.pb-c.h $(O)/gen/proto/profile.pb-c.c
 skeletons := $(patsubst bpf/%.bpf.c,$(O)/gen/%.skel.h,$(bpf_src))
 
 .PHONY: all deps check check-unit check-root check-arm64 check-includes lint bench bench-unwind \
-	bench-cost bench-storm bench-memory truth fuzz install clean print-O
+	bench-cost bench-symbolize bench-storm bench-memory truth fuzz install clean print-O
 all: $(programs)
 print-O:
 	@echo $(O)
@@ -193,6 +193,8 @@ bench-unwind: all
 	$(Q)tests/bench/unwind-depth $(O)
 bench-cost: all $(O)/tests/bench/floor
 	$(Q)tests/bench/unwind-cost $(O)
+bench-symbolize: all
+	$(Q)tests/bench/symbolize $(O)
 bench-storm: all
 	$(Q)tests/bench/storm $(O)
 bench-memory: all
@@ -236,4 +238,4 @@ install: all
 clean:
 	$(Q)rm -rf build build-*
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell find $(O) -path '*/bench-inputs' -prune -o -type f -name '*.d' -print 2>/dev/null)

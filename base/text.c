@@ -32,13 +32,26 @@ static size_t printable_utf8(const unsigned char *s, size_t n)
 	return len;
 }
 
+/* How many of the N bytes at S are printable ASCII, up to the first that is not. */
+static size_t plain_ascii(const char *s, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n && s[i] >= ' ' && s[i] < 0x7f)
+		i++;
+	return i;
+}
+
 size_t text_escape(char *out, size_t size, const char *s, size_t n)
 {
 	size_t len = 0;
 
 	for (size_t i = 0; i < n && s[i];) {
-		size_t c = printable_utf8((const unsigned char *)s + i, n - i);
+		size_t c = plain_ascii(s + i, MIN(n - i, size - 1 - len));
 
+		/* Nearly all text is, and needs one copy. */
+		if (!c)
+			c = printable_utf8((const unsigned char *)s + i, n - i);
 		if (len + (c ? c : 4) >= size)
 			break;
 		if (c) {

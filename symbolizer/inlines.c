@@ -27,6 +27,7 @@ struct visit {
 	struct limits *limits;
 	bool enters_types; /* functions may stand in types */
 	bool enters_all;   /* second walk: functions may stand anywhere */
+	size_t n_left;	   /* addresses without a function */
 };
 
 DEFINE_CLEANUP(struct inlines *, inlines__free);
@@ -109,8 +110,8 @@ static int add_node(struct inlines *inlines, const struct die *die, uint32_t par
  * Moves the addresses inside of DIE that are so far placed in PARENT into a new node below it.
  * *RET_NODE becomes the node, or INLINE_NODE_NONE where there are no such addresses.
  */
-static int place(struct inlines *inlines, const struct visit *v, const struct die *die,
-		 uint32_t parent, uint32_t *ret_node)
+static int place(struct inlines *inlines, struct visit *v, const struct die *die, uint32_t parent,
+		 uint32_t *ret_node)
 {
 	struct die_ranges ranges;
 	uint64_t lo, hi;
@@ -133,6 +134,7 @@ static int place(struct inlines *inlines, const struct visit *v, const struct di
 				*ret_node = (uint32_t)(inlines->n_nodes - 1);
 			}
 			inlines->innermost[query] = *ret_node;
+			v->n_left -= parent == INLINE_NODE_NONE;
 		}
 	}
 	return 0;
@@ -157,7 +159,7 @@ static bool block_is_hit(const struct visit *v, const struct die *die)
 }
 
 /* Looks at the DIE at hand. *RET_DESCEND says whether its children matter. */
-static int visit_die(struct inlines *inlines, const struct visit *v, bool *ret_descend)
+static int visit_die(struct inlines *inlines, struct visit *v, bool *ret_descend)
 {
 	unsigned int depth = inlines->walk.depth;
 	const struct die *die = &inlines->walk.die;
@@ -204,14 +206,18 @@ static int visit_die(struct inlines *inlines, const struct visit *v, bool *ret_d
 	return r;
 }
 
-static int walk_once(struct inlines *inlines, const struct visit *v)
+static int walk_once(struct inlines *inlines, struct visit *v)
 {
 	bool descend = true, started;
 	int r = die_walk__init(&inlines->walk, v->unit->unit, &started);
 
 	inlines->context[0] = INLINE_NODE_NONE;
-	while (r == 0 && started && die_walk__next(&inlines->walk, v->limits, descend))
+	while (r == 0 && started && die_walk__next(&inlines->walk, v->limits, descend)) {
+		/* All have a function, and this is not in one of those. */
+		if (!v->n_left && inlines->context[inlines->walk.depth - 1] == INLINE_NODE_NONE)
+			break;
 		r = visit_die(inlines, v, &descend);
+	}
 	return r;
 }
 
@@ -229,12 +235,13 @@ static bool language_is_c(const struct dwarf_unit *unit)
 	}
 }
 
-static bool all_placed(const struct inlines *inlines, const struct unit *unit)
+static size_t count_left(const struct inlines *inlines, const struct unit *unit)
 {
+	size_t n = 0;
+
 	for (size_t i = 0; i < unit->n_queries; i++)
-		if (inlines->innermost[unit->queries[i]] == INLINE_NODE_NONE)
-			return false;
-	return true;
+		n += inlines->innermost[unit->queries[i]] == INLINE_NODE_NONE;
+	return n;
 }
 
 int inlines__walk(struct inlines *inlines, const struct unit *unit, const uint64_t *vaddrs,
@@ -245,10 +252,11 @@ int inlines__walk(struct inlines *inlines, const struct unit *unit, const uint64
 	    .vaddrs = vaddrs,
 	    .limits = limits,
 	    .enters_types = !language_is_c(unit->unit),
+	    .n_left = count_left(inlines, unit),
 	};
 	int r = walk_once(inlines, &v);
 
-	if (r < 0 || all_placed(inlines, unit))
+	if (r < 0 || !v.n_left)
 		return r;
 	v.enters_types = v.enters_all = true;
 	return walk_once(inlines, &v);

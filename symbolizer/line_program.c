@@ -11,7 +11,7 @@ struct run {
 	/* What is asked for, and the first of it that is not below the last row. */
 	const uint64_t *vaddrs;
 	const uint32_t *queries;
-	size_t n, next;
+	size_t n, next, n_left; /* those without a row */
 	struct line_row *rows;
 	struct limits *limits;
 	/* The registers that we need. */
@@ -68,6 +68,7 @@ static void end_row(struct run *run)
 			return;
 		}
 		run->limits->matches_left--;
+		run->n_left -= !row->is_known;
 		if (!row->is_known)
 			*row = run->row;
 	}
@@ -179,6 +180,7 @@ void line_program_run(const struct line_program *program, const uint64_t *vaddrs
 	    .vaddrs = vaddrs,
 	    .queries = queries,
 	    .n = n,
+	    .n_left = n,
 	    .rows = rows,
 	    .limits = limits,
 	};
@@ -186,7 +188,7 @@ void line_program_run(const struct line_program *program, const uint64_t *vaddrs
 	if (!program->line_range || program->bytes.failed)
 		return;
 	start_sequence(&run);
-	while (cursor__left(&run.c)) {
+	while (run.n_left && cursor__left(&run.c)) {
 		uint8_t opcode = cursor__u8(&run.c);
 
 		if (opcode >= program->opcode_base)

@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 import hostile_files
-from test_symbolizer import FAILED, MAGIC, Failed, Worker
+from symbolizer_worker import FAILED, MAGIC, Failed, Worker
 
 UNWIND_TABLE = 6
 
