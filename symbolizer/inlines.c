@@ -28,6 +28,8 @@ struct visit {
 	bool enters_types; /* functions may stand in types */
 	bool enters_all;   /* second walk: functions may stand anywhere */
 	size_t n_left;	   /* addresses without a function */
+	/* The depth of the outermost function around that holds an address; 0 = none. */
+	unsigned int in_function;
 };
 
 DEFINE_CLEANUP(struct inlines *, inlines__free);
@@ -172,6 +174,8 @@ static int visit_die(struct inlines *inlines, struct visit *v, bool *ret_descend
 	case DW_TAG_subprogram:
 		r = place(inlines, v, die, INLINE_NODE_NONE, &node);
 		descend |= node != INLINE_NODE_NONE;
+		if (node != INLINE_NODE_NONE && !v->in_function)
+			v->in_function = depth;
 		break;
 	case DW_TAG_inlined_subroutine:
 		if (around == INLINE_NODE_NONE)
@@ -212,9 +216,12 @@ static int walk_once(struct inlines *inlines, struct visit *v)
 	int r = die_walk__init(&inlines->walk, v->unit->unit, &started);
 
 	inlines->context[0] = INLINE_NODE_NONE;
+	v->in_function = 0;
 	while (r == 0 && started && die_walk__next(&inlines->walk, v->limits, descend)) {
+		if (inlines->walk.depth <= v->in_function)
+			v->in_function = 0;
 		/* All have a function, and this is not in one of those. */
-		if (!v->n_left && inlines->context[inlines->walk.depth - 1] == INLINE_NODE_NONE)
+		if (!v->n_left && !v->in_function)
 			break;
 		r = visit_die(inlines, v, &descend);
 	}

@@ -144,6 +144,31 @@ def test_chain(worker, tmp_path, variant):
     assert all(os.path.isabs(f.filename) for a in addrs for f in a.frames if f.line)
 
 
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+def test_local_class(worker, tmp_path, compiler):
+    """What stands behind a class inside of a function is still that function's."""
+    need("llvm-symbolizer", compiler)
+    program, source = str(tmp_path / "program"), tmp_path / "program.cc"
+    source.write_text("""
+volatile int v;
+static inline __attribute__((always_inline)) int inlined(int x) { v = x; v = v * 3; return v; }
+__attribute__((noinline)) int outer(int x)
+{
+	struct local {
+		int k;
+		__attribute__((noinline)) int method(int y) { v = y + k; return v; }
+	} l = {x};
+	int n = l.method(x);
+	return n + inlined(n) + inlined(x);
+}
+int main(int argc, char **) { return outer(argc); }
+""")
+    subprocess.run([compiler, "-O2", "-g", "-o", program, source], check=True)
+    addrs, bad = compare(worker, program, code_of(program, r"^_Z5outeri$"))
+    assert not bad, bad[:3]
+    assert any(len(a.frames) == 2 for a in addrs)
+
+
 @pytest.mark.parametrize("with_build_id", [True, False])
 def test_separate_debug_file(worker, tmp_path, with_build_id):
     need("llvm-symbolizer", "objcopy")
