@@ -3,8 +3,8 @@
  * The symbolizer's side: any bytes as the file, a spread of offsets as the question. Whatever the
  * file says, what comes out must be an answer that the collector accepts.
  *
- * libelf and libdw are not instrumented, but their heap is watched; the paths of our own code are
- * what guides the search.
+ * libelf is not instrumented, but its heap is watched; the paths of our own code are what guides
+ * the search.
  */
 #include <assert.h>
 #include <stdlib.h>
