@@ -2,39 +2,25 @@
 /*
  * cprofd-symbolizer: the only code that reads bytes other people wrote.
  *
- * It serves the socket IPC_SYMBOLIZER_FD until that ends: questions and read-only descriptors come
- * in, names and unwind tables go out. It opens no file, follows no path, starts no program and
- * keeps nothing between questions. A file that cannot be used is answered with MSG_FAILED; one that
- * kills the process costs that file only, since whoever asked starts another.
+ * It enters its sandbox, says so, and serves the socket IPC_SYMBOLIZER_FD until that ends:
+ * questions and read-only descriptors come in, names and unwind tables go out. It opens no file,
+ * follows no path, starts no program and keeps nothing between questions. A file that cannot be
+ * used is answered with MSG_FAILED; one that kills the process costs that file only, since whoever
+ * asked starts another.
  */
 #include <errno.h>
 #include <malloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
 #include "base/util.h"
 #include "daemon/ipc/frame.h"
 #include "daemon/ipc/messages.h"
+#include "symbolizer/sandbox.h"
 #include "symbolizer/symbolize.h"
 #include "symbolizer/unwind_file.h"
-
-static const char *const limit_names[LIMIT_MAX] = {
-    [LIMIT_BYTES] = "section bytes",  [LIMIT_SYMBOLS] = "symbols",
-    [LIMIT_UNITS] = "units",	      [LIMIT_RANGES] = "ranges of an entry",
-    [LIMIT_DIES] = "debug entries",   [LIMIT_DEPTH] = "nesting",
-    [LIMIT_MATCHES] = "matches",      [LIMIT_LINES] = "line program bytes",
-    [LIMIT_HOPS] = "name references", [LIMIT_ANSWER] = "answer bytes",
-};
-
-static void log_limits(const struct limits *limits)
-{
-	for (size_t i = 0; i < LIMIT_MAX; i++)
-		if (limits->hits[i])
-			log_debug("limit of %s reached %llu times", limit_names[i],
-				  (unsigned long long)limits->hits[i]);
-}
 
 static int answer_identify(const struct ipc_msg *msg, struct ipc_msg *ret)
 {
@@ -79,7 +65,6 @@ static int answer_symbolize(const struct ipc_msg *msg, struct ipc_msg *ret)
 	r = symbolize_offsets(&fds, offs, q->n_addrs, &ret->payload, &n, &limits);
 	if (r < 0)
 		return r;
-	log_limits(&limits);
 	ret->type = MSG_SYMBOLIZE_OK;
 	ret->n_bytes = (uint32_t)n;
 	return 0;
@@ -107,22 +92,44 @@ static int answer_unwind_table(const struct ipc_msg *msg, struct ipc_msg *ret)
 	return 0;
 }
 
-static int answer_failed(int error, struct ipc_msg *ret)
+static int answer_failed(int error, const char *text, struct ipc_msg *ret)
 {
 	struct msg_failed *failed = calloc(1, sizeof(*failed));
-	const char *text = error == -ENOEXEC ? "not a usable ELF file" : strerror(-error);
 
 	if (!failed)
 		return -ENOMEM;
 	failed->error = error;
-	memcpy(failed->text, text, MIN(strlen(text), sizeof(failed->text) - 1));
+	snprintf(failed->text, sizeof(failed->text), "%s", text);
 	ret->type = MSG_FAILED;
 	ret->payload = failed;
 	ret->n_bytes = sizeof(*failed);
 	return 0;
 }
 
-/* Answers one question. Returns 0, -EPIPE at the end of the stream, or -errno where it broke. */
+/* Makes the answer to MSG, if only that it failed. 0, or -errno where there can be none. */
+static int answer_question(const struct ipc_msg *msg, struct ipc_msg *ret)
+{
+	int r;
+
+	switch (msg->type) {
+	case MSG_IDENTIFY:
+		r = answer_identify(msg, ret);
+		break;
+	case MSG_SYMBOLIZE:
+		r = answer_symbolize(msg, ret);
+		break;
+	case MSG_UNWIND_TABLE:
+		r = answer_unwind_table(msg, ret);
+		break;
+	default:
+		return -EBADMSG;
+	}
+	if (r == 0)
+		return 0;
+	return answer_failed(r, r == -ENOEXEC ? "not a usable ELF file" : strerror(-r), ret);
+}
+
+/* Serves one question. Returns 0, -EPIPE at the end of the stream, or -errno where it broke. */
 static int serve_one(int sock)
 {
 	struct ipc_msg msg = IPC_MSG_INIT, answer = IPC_MSG_INIT;
@@ -130,21 +137,7 @@ static int serve_one(int sock)
 
 	if (r < 0)
 		return r;
-	switch (msg.type) {
-	case MSG_IDENTIFY:
-		r = answer_identify(&msg, &answer);
-		break;
-	case MSG_SYMBOLIZE:
-		r = answer_symbolize(&msg, &answer);
-		break;
-	case MSG_UNWIND_TABLE:
-		r = answer_unwind_table(&msg, &answer);
-		break;
-	default:
-		r = -EBADMSG;
-	}
-	if (r < 0 && r != -EBADMSG)
-		r = answer_failed(r, &answer);
+	r = answer_question(&msg, &answer);
 	answer.id = msg.id;
 	if (r == 0)
 		r = ipc_send(sock, &answer, IPC_FOREVER);
@@ -153,6 +146,42 @@ static int serve_one(int sock)
 	/* A large file must not count against us until the next one comes. */
 	malloc_trim(0);
 	return r;
+}
+
+/* Tells whoever started us that we are in the sandbox, or why not. 0 or -errno. */
+static int say_ready(int sock, const struct sandbox *sandbox)
+{
+	struct msg_ready ready = {.has_landlock = sandbox->has_landlock};
+	struct ipc_msg msg = {.type = MSG_READY, .payload = &ready, .n_bytes = sizeof(ready)};
+
+	return ipc_send(sock, &msg, IPC_FOREVER);
+}
+
+static void say_failed(int sock, int error, const char *step)
+{
+	struct ipc_msg msg = IPC_MSG_INIT;
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s: %s", step, strerror(-error));
+	if (answer_failed(error, text, &msg) == 0)
+		(void)ipc_send(sock, &msg, IPC_FOREVER); /* we end in any case */
+	ipc_msg__fini(&msg);
+}
+
+/* Gets ready to serve SOCK. 0 or -errno. */
+static int begin(int sock)
+{
+	struct sandbox sandbox;
+	int r;
+
+	/* No library below may fetch anything from anywhere. */
+	unsetenv("DEBUGINFOD_URLS");
+	r = sandbox_enter(sock, &sandbox);
+	if (r < 0) {
+		say_failed(sock, r, sandbox.step);
+		return r;
+	}
+	return say_ready(sock, &sandbox);
 }
 
 int main(int argc, char **argv)
@@ -164,18 +193,9 @@ int main(int argc, char **argv)
 		log_error("started by cprofd only; it takes no arguments (got %s)", argv[1]);
 		return 2;
 	}
-	/* No library below may fetch anything from anywhere. */
-	unsetenv("DEBUGINFOD_URLS");
-	if (close_range(IPC_SYMBOLIZER_FD + 1, ~0u, 0) < 0) {
-		log_error("cannot close inherited descriptors: %s", strerror(errno));
-		return 1;
-	}
-	do
+	r = begin(IPC_SYMBOLIZER_FD);
+	while (r == 0)
 		r = serve_one(IPC_SYMBOLIZER_FD);
-	while (r == 0);
-	if (r != -EPIPE) {
-		log_error("the stream of questions broke: %s", strerror(-r));
-		return 1;
-	}
-	return 0;
+	/* Without stderr: whoever asked sees that the stream has ended. */
+	return r == -EPIPE ? 0 : 1;
 }

@@ -160,6 +160,28 @@ static void check_sampling(struct checks *c)
 	}
 }
 
+/* Starts it, to see whether it gets into its sandbox. */
+static void check_symbolizer(struct checks *c, const char *path)
+{
+	struct symbolizer_client *client = NULL;
+	const char *trouble = NULL;
+	int r = symbolizer_client__new(&client, path, NULL, NULL);
+
+	if (r == 0) {
+		r = symbolizer_client__start(client);
+		trouble = symbolizer_client__trouble(client);
+	}
+	if (r < 0)
+		add(c, "symbolizer", CHECK_WEAKER, "no names and no unwind tables: %s: %s", path,
+		    trouble ? trouble : strerror(-r));
+	else if (symbolizer_client__has_landlock(client))
+		add(c, "symbolizer", CHECK_OK, "%s, held by seccomp and Landlock", path);
+	else
+		add(c, "symbolizer", CHECK_WEAKER,
+		    "%s, held by seccomp alone: this kernel has no Landlock", path);
+	symbolizer_client__free(client);
+}
+
 static void check_names(struct checks *c)
 {
 	cleanup_close int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
@@ -179,7 +201,7 @@ static void check_names(struct checks *c)
 		add(c, "symbolizer", CHECK_FAILED,
 		    "cprofd-symbolizer is neither beside cprofd nor in %s", CPROFD_LIBEXECDIR);
 	else
-		add(c, "symbolizer", CHECK_OK, "%s", path);
+		check_symbolizer(c, path);
 }
 
 static void check_cache(struct checks *c)

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,8 +22,8 @@
 /* Milliseconds that a killed symbolizer is waited for. */
 #define REAP_TRIES 1000
 
-/* Most memory that it may take: libdw holds the debug sections of a file, the largest are 1 GB. */
-#define SYMBOLIZER_BYTES_MAX (3ull << 30)
+/* Until it is in its sandbox: a few milliseconds, on a host that is not overloaded. */
+#define READY_TIMEOUT_NS (5 * NSEC_PER_SEC)
 
 struct symbolizer_client {
 	char *path;
@@ -37,6 +36,8 @@ struct symbolizer_client {
 	uint32_t next_id;
 	bool died; /* the last one did not end by our will */
 	uint32_t n_restarts;
+	bool has_landlock;
+	char trouble[192]; /* why the last one that was started was not ready; "" = it was */
 };
 
 DEFINE_CLEANUP(struct symbolizer_client *, symbolizer_client__free);
@@ -67,8 +68,6 @@ int symbolizer_client_locate(char *path, size_t size)
 static _Noreturn void become_symbolizer(const char *path, int sock)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	struct rlimit no_core = {0};
-	struct rlimit memory = {.rlim_cur = SYMBOLIZER_BYTES_MAX, .rlim_max = SYMBOLIZER_BYTES_MAX};
 	char *argv[] = {(char *)path, NULL};
 	char *envp[] = {NULL};
 	sigset_t none;
@@ -77,13 +76,7 @@ static _Noreturn void become_symbolizer(const char *path, int sock)
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	setrlimit(RLIMIT_CORE, &no_core);
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory takes terabytes of addresses */
-	setrlimit(RLIMIT_AS, &memory);
-#endif
-	/* It asks for nothing that needs rights, and ends when the thread that started it does. */
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* when the thread that started it ends */
 	/* dup2() clears close-on-exec, except when there is nothing to move. */
 	if (sock == IPC_SYMBOLIZER_FD)
 		fcntl(sock, F_SETFD, 0);
@@ -91,6 +84,33 @@ static _Noreturn void become_symbolizer(const char *path, int sock)
 		_exit(127);
 	execve(path, argv, envp);
 	_exit(127);
+}
+
+/* Waits until the symbolizer that was just started is in its sandbox. 0 or -errno. */
+static int await_ready(struct symbolizer_client *c)
+{
+	_cleanup_(ipc_msg__fini) struct ipc_msg msg = IPC_MSG_INIT;
+	const struct msg_ready *ready;
+	const struct msg_failed *failed;
+	int r = ipc_recv(c->sock, &msg, clock_ns(CLOCK_MONOTONIC) + READY_TIMEOUT_NS);
+
+	if (r < 0) {
+		snprintf(c->trouble, sizeof(c->trouble), "it ends or hangs before it is ready");
+		return -ECHILD;
+	}
+	ready = msg.payload;
+	failed = msg.payload;
+	if (msg.type == MSG_READY && msg.n_bytes == sizeof(*ready)) {
+		c->has_landlock = ready->has_landlock;
+		c->trouble[0] = '\0';
+		return 0;
+	}
+	if (msg.type == MSG_FAILED && msg.n_bytes == sizeof(*failed))
+		snprintf(c->trouble, sizeof(c->trouble), "it cannot enter its sandbox: %.128s",
+			 failed->text);
+	else
+		snprintf(c->trouble, sizeof(c->trouble), "it is no symbolizer of this version");
+	return -ECHILD;
 }
 
 static int start(struct symbolizer_client *c)
@@ -118,7 +138,7 @@ static int start(struct symbolizer_client *c)
 	c->died = false;
 	if (c->started)
 		c->started(c->ctx, (uint32_t)pid);
-	return 0;
+	return await_ready(c);
 }
 
 static void stop(struct symbolizer_client *c)
@@ -176,6 +196,25 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c)
 	return NULL;
 }
 
+int symbolizer_client__start(struct symbolizer_client *c)
+{
+	int r = c->sock < 0 ? start(c) : 0;
+
+	if (r < 0)
+		give_up(c);
+	return r;
+}
+
+const char *symbolizer_client__trouble(const struct symbolizer_client *c)
+{
+	return c->trouble[0] ? c->trouble : NULL;
+}
+
+bool symbolizer_client__has_landlock(const struct symbolizer_client *c)
+{
+	return c->has_landlock;
+}
+
 uint32_t symbolizer_client__restarts(const struct symbolizer_client *c)
 {
 	return c->n_restarts;
@@ -187,8 +226,10 @@ static int exchange(struct symbolizer_client *c, struct ipc_msg *question, struc
 	uint64_t deadline = clock_ns(CLOCK_MONOTONIC) + SYMBOLIZER_TIMEOUT_NS;
 	int r = c->sock < 0 ? start(c) : 0;
 
-	if (r < 0)
+	if (r < 0) {
+		give_up(c);
 		return r;
+	}
 	question->id = ++c->next_id;
 	r = ipc_send(c->sock, question, deadline);
 	if (r == 0)

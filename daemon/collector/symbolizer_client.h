@@ -10,6 +10,7 @@
 #ifndef COLLECTOR_SYMBOLIZER_CLIENT_H
 #define COLLECTOR_SYMBOLIZER_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,17 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c);
 
 /* Finds the program: beside our own, or where it is installed. Writes to PATH. 0 or -ENOENT. */
 int symbolizer_client_locate(char *path, size_t size);
+
+/* Starts the process where there is none, to see whether it can be. 0 or -errno: -ECHILD where it
+ * does not get ready, of which symbolizer_client__trouble() tells. */
+int symbolizer_client__start(struct symbolizer_client *c);
+
+/* Why the last one that was started did not get ready, as text for people; NULL = it did. Borrowed
+ * until the next question. */
+const char *symbolizer_client__trouble(const struct symbolizer_client *c);
+
+/* Whether the last one that was started is held by Landlock too. */
+bool symbolizer_client__has_landlock(const struct symbolizer_client *c);
 
 /* Ends the process, whose memory nobody needs for a while; the next question starts another. */
 void symbolizer_client__rest(struct symbolizer_client *c);

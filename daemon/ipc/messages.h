@@ -4,12 +4,13 @@
  * same build on the same machine. Reserved fields are zero.
  *
  *	collector -> symbolizer		answer
+ *	(its start)			MSG_READY or MSG_FAILED
  *	MSG_IDENTIFY			MSG_IDENTIFY_OK or MSG_FAILED
  *	MSG_SYMBOLIZE			MSG_SYMBOLIZE_OK or MSG_FAILED
  *	MSG_UNWIND_TABLE		MSG_UNWIND_TABLE_OK or MSG_FAILED
  *
- * One question is under way at a time. The symbolizer's socket is its descriptor
- * IPC_SYMBOLIZER_FD; it ends when the stream does.
+ * One question is under way at a time; the first when the symbolizer has said that it is ready. Its
+ * socket is its descriptor IPC_SYMBOLIZER_FD; it ends when the stream does.
  */
 #ifndef IPC_MESSAGES_H
 #define IPC_MESSAGES_H
@@ -27,7 +28,17 @@ enum msg_type {
 	MSG_FAILED,
 	MSG_UNWIND_TABLE,
 	MSG_UNWIND_TABLE_OK,
+	MSG_READY,
 	MSG_MAX
+};
+
+/*
+ * MSG_READY: the symbolizer is in its sandbox (symbolizer/sandbox.h); id 0. Payload: this.
+ * MSG_FAILED in its place: it cannot enter it, and ends.
+ */
+struct msg_ready {
+	uint32_t has_landlock; /* 0 = the kernel has none */
+	uint32_t reserved;
 };
 
 /* NT_GNU_BUILD_ID is 20 bytes almost everywhere; lld and mold can make 32. Longer ones are cut. */

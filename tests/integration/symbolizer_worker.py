@@ -19,6 +19,7 @@ WORKER = os.path.join(BUILD, "cprofd-symbolizer")
 
 MAGIC = 0x63707266
 IDENTIFY, IDENTIFY_OK, SYMBOLIZE, SYMBOLIZE_OK, FAILED = range(1, 6)
+READY = 8
 SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB, SOURCE_GO, SOURCE_FDE = range(5)
 
 Frame = collections.namedtuple("Frame", "name system_name filename start_line line")
@@ -35,16 +36,28 @@ class Failed(Exception):
 
 
 class Worker:
+    program = WORKER
+
     def __init__(self):
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
         def place_socket():
             os.dup2(theirs.fileno(), 3)
 
-        self.child = subprocess.Popen([WORKER], preexec_fn=place_socket, pass_fds=(3,), close_fds=True)
+        self.child = self.popen(place_socket)
         theirs.close()
         self.sock = ours
         self.id = 0
+        self.has_landlock = self.await_ready()
+
+    def popen(self, place_socket):
+        return subprocess.Popen([self.program], preexec_fn=place_socket, pass_fds=(3,), close_fds=True)
+
+    def await_ready(self):
+        magic, kind, id_, n, n_fds = struct.unpack("=5I", self.receive(20))
+        body = self.receive(n)
+        assert (magic, kind, id_, n, n_fds) == (MAGIC, READY, 0, 8, 0), body
+        return bool(struct.unpack("=2I", body)[0])
 
     def close(self):
         self.sock.close()

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "tests/unit/fake_symbolizer.h"
 #include "tests/unit/scratch_dir.h"
 #include "tests/unit/self_window.h"
 
@@ -83,6 +84,11 @@ static void answers_once(struct answer *a)
 	a->last = true;
 }
 
+static void dies_when_asked(struct answer *a)
+{
+	_exit(1);
+}
+
 static const struct fake {
 	const char *name;
 	void (*spoil)(struct answer *a);
@@ -98,11 +104,14 @@ static const struct fake {
     {"a_descriptor_along", a_descriptor_along, SYMBOLIZER_DIED},
     {"says_failed", says_failed, SYMBOLIZER_UNUSABLE},
     {"answers_once", answers_once, SYMBOLIZER_OK},
+    {"dies_when_asked", dies_when_asked, SYMBOLIZER_DIED},
 };
 
 /* Answers every question in its own way, until the stream ends. */
 static int play(const struct fake *fake)
 {
+	if (fake_symbolizer_ready() < 0)
+		return 1;
 	for (;;) {
 		_cleanup_(ipc_msg__fini) struct ipc_msg question = IPC_MSG_INIT;
 		struct answer a = {.msg = IPC_MSG_INIT};
@@ -117,6 +126,19 @@ static int play(const struct fake *fake)
 		if (ipc_send(IPC_SYMBOLIZER_FD, &a.msg, IPC_FOREVER) < 0 || a.last)
 			return 0;
 	}
+}
+
+/* Those that never get so far; false for any other. */
+static bool play_false_start(const char *path)
+{
+	struct msg_failed failed = {.error = -EPERM, .text = "seccomp: no"};
+	struct ipc_msg msg = {.payload = &failed, .n_bytes = sizeof(failed)};
+
+	if (strstr(path, "/fails_to_start"))
+		msg.type = MSG_FAILED;
+	else if (strstr(path, "/answers_before"))
+		msg.type = MSG_IDENTIFY_OK;
+	return msg.type && ipc_send(IPC_SYMBOLIZER_FD, &msg, IPC_FOREVER) == 0;
 }
 
 static const struct fake *fake_of(const char *path)
@@ -200,15 +222,47 @@ static void one_that_is_not_there(void **state)
 	assert_null(symbolizer_client__free(NULL));
 }
 
+/* One that does not get ready has not been asked yet: no file is at fault. */
+static void those_that_do_not_get_ready(void **state)
+{
+	static const struct {
+		const char *name, *script, *trouble;
+	} all[] = {
+	    {"./dies", "#!/bin/sh\nexit 0\n", "ends"},
+	    {"./broken", "#!/nonexistent/interpreter\n", "ends"},
+	    {"./nonsense",
+	     "#!/bin/sh\nprintf %s 'this is not the header that you look for' >&3\n"
+	     "read -r line <&3\n",
+	     "ends"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct msg_identity id = {.has_dwarf = 77};
+		struct starts starts = {0};
+		struct symbolizer_client *c;
+
+		script(all[i].name, all[i].script);
+		c = begin(all[i].name, &starts);
+		assert_null(symbolizer_client__trouble(c));
+		assert_int_equal(identify(c, &id), -ECHILD);
+		assert_non_null(strstr(symbolizer_client__trouble(c), all[i].trouble));
+		assert_int_equal(symbolizer_client__start(c), -ECHILD);
+		assert_int_equal(id.has_dwarf, 77);
+		symbolizer_client__free(c);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie is left */
+	}
+}
+
 /* Once is bad luck, twice is the file's fault: then another one waits for the next file. */
-static void one_that_dies_at_once(void **state)
+static void one_that_dies_of_the_question(void **state)
 {
 	struct msg_identity id = {.has_dwarf = 77};
 	struct symbolizer_client *c;
 	struct starts starts = {0};
 
-	script("dies", "#!/bin/sh\nexit 0\n");
-	c = begin("./dies", &starts);
+	link_to_self("dies_when_asked");
+	c = begin("./dies_when_asked", &starts);
+	assert_int_equal(symbolizer_client__start(c), 0);
 	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
 	assert_int_equal(symbolizer_client__restarts(c), 1);
 	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
@@ -216,33 +270,28 @@ static void one_that_dies_at_once(void **state)
 	assert_int_equal(starts.n, 4);
 	assert_int_equal(id.has_dwarf, 77);
 	symbolizer_client__free(c);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie is left */
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
 }
 
-static void one_that_cannot_be_executed(void **state)
+/* Whatever comes in place of MSG_READY. */
+static void one_that_cannot_enter_its_sandbox(void **state)
 {
-	struct msg_identity id;
-	struct symbolizer_client *c;
-	struct starts starts = {0};
+	static const char *const names[] = {"fails_to_start", "answers_before"};
+	static const char *const troubles[] = {"cannot enter its sandbox: seccomp: no",
+					       "no symbolizer of this version"};
 
-	script("broken", "#!/nonexistent/interpreter\n");
-	c = begin("./broken", &starts);
-	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
-	symbolizer_client__free(c);
-}
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct starts starts = {0};
+		struct symbolizer_client *c;
+		char path[64];
 
-/* No message at all, but bytes. */
-static void one_that_talks_nonsense(void **state)
-{
-	struct msg_identity id;
-	struct symbolizer_client *c;
-	struct starts starts = {0};
-
-	script("nonsense", "#!/bin/sh\nprintf %s 'this is not the header that you look for' >&3\n"
-			   "read -r line <&3\n");
-	c = begin("./nonsense", &starts);
-	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
-	symbolizer_client__free(c);
+		snprintf(path, sizeof(path), "./%s", names[i]);
+		link_to_self(path);
+		c = begin(path, &starts);
+		assert_int_equal(symbolizer_client__start(c), -ECHILD);
+		assert_non_null(strstr(symbolizer_client__trouble(c), troubles[i]));
+		symbolizer_client__free(c);
+	}
 }
 
 /* Well-formed messages with a wrong content. */
@@ -377,9 +426,9 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    in_scratch_dir(one_that_is_not_there),
-	    in_scratch_dir(one_that_dies_at_once),
-	    in_scratch_dir(one_that_cannot_be_executed),
-	    in_scratch_dir(one_that_talks_nonsense),
+	    in_scratch_dir(those_that_do_not_get_ready),
+	    in_scratch_dir(one_that_dies_of_the_question),
+	    in_scratch_dir(one_that_cannot_enter_its_sandbox),
 	    in_scratch_dir(those_that_lie),
 	    in_scratch_dir(one_that_died_between_questions),
 	    in_scratch_dir(a_bad_list_of_symbols),
@@ -389,5 +438,7 @@ int main(int argc, char **argv)
 	};
 	const struct fake *fake = fake_of(argv[0]);
 
+	if (play_false_start(argv[0]))
+		return 1;
 	return fake ? play(fake) : cmocka_run_group_tests(tests, NULL, NULL);
 }
