@@ -51,6 +51,12 @@
 #define LIMIT_MATCHES_BASE (4ull << 20)
 #define LIMIT_MATCHES_PER_ADDR 256ull
 
+/* Of a runtime's own files: the end of a perf map (a million functions), the beginning of a
+ * jitdump, which holds all the code too; and the line entries of one function there. */
+#define LIMIT_PERF_MAP_BYTES_MAX (64ull << 20)
+#define LIMIT_JITDUMP_BYTES_MAX (512ull << 20)
+#define LIMIT_JITDUMP_DEBUG_BYTES_MAX (1u << 20)
+
 /* Together with 1 M addresses these stay below IPC_PAYLOAD_MAX; see answer.c. */
 #define LIMIT_FRAMES_MAX (3u << 20)
 #define LIMIT_FUNCTIONS_MAX (256u << 10)

@@ -18,6 +18,7 @@
 #include "base/util.h"
 #include "daemon/ipc/frame.h"
 #include "daemon/ipc/messages.h"
+#include "symbolizer/jit.h"
 #include "symbolizer/sandbox.h"
 #include "symbolizer/symbolize.h"
 #include "symbolizer/unwind_file.h"
@@ -92,6 +93,31 @@ static int answer_unwind_table(const struct ipc_msg *msg, struct ipc_msg *ret)
 	return 0;
 }
 
+static int answer_jit(const struct ipc_msg *msg, struct ipc_msg *ret)
+{
+	const struct msg_jit *q = msg->payload;
+	const void *addrs = q + 1;
+	struct jit_fds fds = {-1, -1};
+	struct limits limits;
+	size_t n;
+	int r;
+
+	if (msg->n_bytes < sizeof(*q) || q->n_addrs > SYMBOLIZE_ADDRS_MAX || q->has_map > 1 ||
+	    q->has_dump > 1 || msg->n_fds != q->has_map + q->has_dump ||
+	    msg->n_bytes != sizeof(*q) + (size_t)q->n_addrs * sizeof(struct msg_jit_addr))
+		return -EINVAL;
+	if (q->has_map)
+		fds.map = msg->fds[0];
+	if (q->has_dump)
+		fds.dump = msg->fds[q->has_map];
+	r = jit_name(&fds, addrs, q->n_addrs, &ret->payload, &n, &limits);
+	if (r < 0)
+		return r;
+	ret->type = MSG_JIT_OK;
+	ret->n_bytes = (uint32_t)n;
+	return 0;
+}
+
 static int answer_failed(int error, const char *text, struct ipc_msg *ret)
 {
 	struct msg_failed *failed = calloc(1, sizeof(*failed));
@@ -120,6 +146,9 @@ static int answer_question(const struct ipc_msg *msg, struct ipc_msg *ret)
 		break;
 	case MSG_UNWIND_TABLE:
 		r = answer_unwind_table(msg, ret);
+		break;
+	case MSG_JIT:
+		r = answer_jit(msg, ret);
 		break;
 	default:
 		return -EBADMSG;

@@ -372,3 +372,36 @@ int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *re
 	*ret_fd = steal_fd(&answer.fds[0]);
 	return SYMBOLIZER_OK;
 }
+
+int symbolizer_client__jit(struct symbolizer_client *c, int map_fd, int dump_fd,
+			   const struct msg_jit_addr *addrs, uint32_t n, struct ipc_msg *ret_msg,
+			   struct symbols_view *ret)
+{
+	struct msg_jit head = {.n_addrs = n, .has_map = map_fd >= 0, .has_dump = dump_fd >= 0};
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	struct ipc_msg question = {.type = MSG_JIT, .fds = {-1, -1, -1, -1}};
+	cleanup_free char *payload = NULL;
+	int r;
+
+	if (map_fd >= 0)
+		question.fds[question.n_fds++] = map_fd;
+	if (dump_fd >= 0)
+		question.fds[question.n_fds++] = dump_fd;
+	question.n_bytes = (uint32_t)(sizeof(head) + n * sizeof(*addrs));
+	payload = malloc(question.n_bytes);
+	if (!payload)
+		return -ENOMEM;
+	memcpy(payload, &head, sizeof(head));
+	memcpy(payload + sizeof(head), addrs, n * sizeof(*addrs));
+	question.payload = payload;
+	r = ask(c, &question, MSG_JIT_OK, &answer);
+	if (r != SYMBOLIZER_OK)
+		return r;
+	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
+		give_up(c);
+		return SYMBOLIZER_DIED;
+	}
+	*ret_msg = answer;
+	answer = (struct ipc_msg)IPC_MSG_INIT;
+	return SYMBOLIZER_OK;
+}

@@ -91,4 +91,12 @@ int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbo
 				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
 				 struct symbols_view *ret);
 
+/*
+ * Names the code at ADDRS (ascending, N <= SYMBOLIZE_ADDRS_MAX) from a perf map and a jitdump, both
+ * borrowed, -1 = none, but there is one. The result as of symbolizer_client__symbolize().
+ */
+int symbolizer_client__jit(struct symbolizer_client *c, int map_fd, int dump_fd,
+			   const struct msg_jit_addr *addrs, uint32_t n, struct ipc_msg *ret_msg,
+			   struct symbols_view *ret);
+
 #endif

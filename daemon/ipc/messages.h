@@ -8,6 +8,7 @@
  *	MSG_IDENTIFY			MSG_IDENTIFY_OK or MSG_FAILED
  *	MSG_SYMBOLIZE			MSG_SYMBOLIZE_OK or MSG_FAILED
  *	MSG_UNWIND_TABLE		MSG_UNWIND_TABLE_OK or MSG_FAILED
+ *	MSG_JIT				MSG_JIT_OK or MSG_FAILED
  *
  * One question is under way at a time; the first when the symbolizer has said that it is ready. Its
  * socket is its descriptor IPC_SYMBOLIZER_FD; it ends when the stream does.
@@ -29,6 +30,8 @@ enum msg_type {
 	MSG_UNWIND_TABLE,
 	MSG_UNWIND_TABLE_OK,
 	MSG_READY,
+	MSG_JIT,
+	MSG_JIT_OK,
 	MSG_MAX
 };
 
@@ -91,6 +94,7 @@ enum symbol_source {
 	SYMBOL_SOURCE_DWARF,
 	SYMBOL_SOURCE_SYMTAB, /* .symtab, .gnu_debugdata or .dynsym */
 	SYMBOL_SOURCE_GO,     /* .gopclntab */
+	SYMBOL_SOURCE_JIT,    /* perf-PID.map or jitdump */
 	SYMBOL_SOURCE_FDE,    /* no name and no frames, but vaddr is where the function starts */
 	SYMBOL_SOURCE_MAX
 };
@@ -134,6 +138,26 @@ struct msg_symbol_function {
 	uint32_t system_name; /* linkage name */
 	uint32_t filename;    /* 0 = unknown; absolute where the compilation directory is known */
 	uint32_t start_line;  /* declaration line; 0 = unknown */
+};
+
+/*
+ * MSG_JIT: names code that a process made at run time, from the files in which its runtime tells
+ * of it. Descriptors: the perf map if HAS_MAP, then the jitdump if HAS_DUMP. Payload: this header,
+ * then struct msg_jit_addr addrs[n_addrs], n_addrs <= SYMBOLIZE_ADDRS_MAX, ascending by address and
+ * then by time.
+ *
+ * MSG_JIT_OK: as MSG_SYMBOLIZE_OK, with SYMBOL_SOURCE_JIT or SYMBOL_SOURCE_NONE for each.
+ */
+struct msg_jit {
+	uint32_t n_addrs;
+	uint32_t has_map;
+	uint32_t has_dump;
+	uint32_t reserved;
+};
+
+struct msg_jit_addr {
+	uint64_t addr;
+	uint64_t time_ns; /* CLOCK_MONOTONIC: what was there at that time */
 };
 
 /*
