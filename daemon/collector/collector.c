@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/util.h"
+#include "daemon/collector/jit_files.h"
 #include "daemon/collector/objects.h"
 #include "daemon/collector/pin.h"
 #include "daemon/collector/processes.h"
@@ -228,10 +229,13 @@ static int count_sample(void *ctx, struct window *w, const struct process *p,
 	int r = window__add(w, p, s);
 
 	for (; r == 0 && known < w->n_frames; known++) {
-		const struct mapping *m = w->frames[known].mapping;
+		const struct window_frame *f = &w->frames[known];
 
-		if (m)
-			pin_object(c->objects, p, m);
+		if (f->mapping)
+			pin_object(c->objects, p, f->mapping);
+		if (f->process != WINDOW_NO_PROCESS)
+			jit_files__look(&w->processes[f->process].jit, c->objects, p,
+					clock_ns(CLOCK_MONOTONIC));
 	}
 	return r;
 }

@@ -72,14 +72,16 @@ static void add_ends(struct comments *c, const uint64_t n_ends[STACK_END_MAX])
 /* "names: SOURCE=N …", and the share of the frames that have a function's name. */
 static void add_names(struct comments *c, const uint64_t by[NAME_SOURCE_MAX])
 {
-	uint64_t n_named = by[NAME_GO] + by[NAME_DWARF] + by[NAME_SYMTAB] + by[NAME_KALLSYMS];
+	uint64_t n_named =
+	    by[NAME_GO] + by[NAME_DWARF] + by[NAME_SYMTAB] + by[NAME_KALLSYMS] + by[NAME_JIT];
 	uint64_t n = n_named + by[NAME_FDE] + by[NAME_NONE];
 
 	add(c,
 	    "names: go=%" PRIu64 " dwarf=%" PRIu64 " symtab=%" PRIu64 " kallsyms=%" PRIu64
-	    " fde=%" PRIu64 " none=%" PRIu64 " (distinct frames, %.2f%% with a name)",
-	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_FDE],
-	    by[NAME_NONE], n ? 100.0 * (double)n_named / (double)n : 100.0);
+	    " jit=%" PRIu64 " fde=%" PRIu64 " none=%" PRIu64
+	    " (distinct frames, %.2f%% with a name)",
+	    by[NAME_GO], by[NAME_DWARF], by[NAME_SYMTAB], by[NAME_KALLSYMS], by[NAME_JIT],
+	    by[NAME_FDE], by[NAME_NONE], n ? 100.0 * (double)n_named / (double)n : 100.0);
 }
 
 void comments__init(struct comments *c, const struct window *w, const struct named_window *named,

@@ -25,6 +25,7 @@ enum name_source {
 	NAME_SYMTAB,
 	NAME_GO,
 	NAME_KALLSYMS,
+	NAME_JIT,    /* a runtime's own word */
 	NAME_PSEUDO, /* our own word for something that has no code */
 	NAME_FDE,    /* file+0xaddress, of the function's start */
 	NAME_NONE,   /* file+0xaddress */

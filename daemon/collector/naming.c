@@ -13,7 +13,9 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/util.h"
+#include "daemon/collector/jit_namer.h"
 #include "daemon/collector/kallsyms.h"
+#include "daemon/collector/names_answer.h"
 #include "daemon/collector/vdso.h"
 #include "daemon/opener/opener.h"
 
@@ -46,7 +48,8 @@ struct naming {
 	const char *kernel_hidden;
 	atomic_bool kernel_stale;
 	uint64_t kernel_generation; /* keeps names of an older kallsyms apart */
-	int vdso_fd;		    /* a copy of our own; -1 = not made yet */
+	struct jit_namer jit;
+	int vdso_fd; /* a copy of our own; -1 = not made yet */
 
 	/* Of the window at work. */
 	uint32_t *chains, *kernel_range;
@@ -191,17 +194,6 @@ static const char *base_name(const char *path)
 	return slash && slash[1] ? slash + 1 : path;
 }
 
-static enum name_source source_of(uint16_t source)
-{
-	static const enum name_source sources[SYMBOL_SOURCE_MAX] = {
-	    [SYMBOL_SOURCE_NONE] = NAME_NONE,	  [SYMBOL_SOURCE_DWARF] = NAME_DWARF,
-	    [SYMBOL_SOURCE_SYMTAB] = NAME_SYMTAB, [SYMBOL_SOURCE_GO] = NAME_GO,
-	    [SYMBOL_SOURCE_FDE] = NAME_FDE,
-	};
-
-	return sources[source];
-}
-
 static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr,
 		    enum name_source source, uint32_t *ret)
 {
@@ -213,28 +205,6 @@ static int plain_at(struct naming *n, const struct object *object, uint64_t vadd
 	return names__plain(n->names, name, source, ret);
 }
 
-static int chain_of_answer(struct naming *n, const struct symbols_view *v, uint32_t i,
-			   uint32_t *ret)
-{
-	const struct msg_symbol_addr *a = &v->addrs[i];
-	cleanup_free struct names_line *lines = calloc(a->n_frames, sizeof(*lines));
-
-	if (!lines)
-		return -ENOMEM;
-	for (uint32_t k = 0; k < a->n_frames; k++) {
-		const struct msg_symbol_frame *f = &v->frames[a->first_frame + k];
-		const struct msg_symbol_function *fn = &v->functions[f->function];
-		int r =
-		    names__function(n->names, v->strings + fn->name, v->strings + fn->system_name,
-				    v->strings + fn->filename, fn->start_line, &lines[k].function);
-
-		if (r < 0)
-			return r;
-		lines[k].line = f->line;
-	}
-	return names__chain(n->names, lines, a->n_frames, source_of(a->source), ret);
-}
-
 static int remember_answer(struct naming *n, const struct object *object, const uint64_t *offs,
 			   uint32_t n_offs, const struct symbols_view *v)
 {
@@ -243,9 +213,9 @@ static int remember_answer(struct naming *n, const struct object *object, const 
 		int r;
 
 		if (v->addrs[i].n_frames)
-			r = chain_of_answer(n, v, i, &chain);
+			r = names_answer_chain(n->names, v, i, &chain);
 		else
-			r = plain_at(n, object, v->addrs[i].vaddr, source_of(v->addrs[i].source),
+			r = plain_at(n, object, v->addrs[i].vaddr, names_answer_source(v, i),
 				     &chain);
 		if (r == 0)
 			r = names__remember(n->names, object->serial, offs[i], chain);
@@ -394,6 +364,21 @@ static int name_misses(struct naming *n, const struct window *w, struct named_wi
 			return r;
 		first = i;
 	}
+	return 0;
+}
+
+/* Code that a runtime has made, after all that is in files: deleted ones may be either. */
+static int name_jit(struct naming *n, const struct window *w, struct named_window *out)
+{
+	struct jit_namer_counts counts;
+	int r =
+	    jit_namer__window(&n->jit, n->client, n->names, w, n->deadline_ns, n->chains, &counts);
+
+	if (r < 0)
+		return r;
+	out->n_late_objects += counts.n_late;
+	out->n_bad_objects += counts.n_bad;
+	out->n_cut_objects += counts.n_cut;
 	return 0;
 }
 
@@ -572,6 +557,8 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 		r = name_frame(n, w, i);
 	if (r == 0)
 		r = name_misses(n, w, &out);
+	if (r == 0)
+		r = name_jit(n, w, &out);
 	if (r < 0)
 		return r;
 	out.names = n->names;

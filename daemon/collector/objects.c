@@ -122,6 +122,13 @@ bool object__is_in_memory(const struct object *o)
 	return o->id.path && is_memfd(o->id.path);
 }
 
+bool object__may_be_jit(const struct object *o)
+{
+	return o->kind == OBJECT_ANONYMOUS ||
+	       (o->kind == OBJECT_FILE &&
+		(object__is_in_memory(o) || object_path_length(o->id.path) < strlen(o->id.path)));
+}
+
 /* A free place in the array, or a new one at its end. */
 static int take_place(struct objects *objects, uint32_t *ret)
 {

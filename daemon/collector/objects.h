@@ -74,6 +74,12 @@ int objects__get(struct objects *objects, const struct object_id *id, struct obj
 /* Whether O is in a memfd: a program most likely, but it may be JIT code. */
 bool object__is_in_memory(const struct object *o);
 
+/*
+ * Whether the code in O may be one that a runtime made: of no file, or of one that nobody else can
+ * open. A deleted program is that too; its names come first.
+ */
+bool object__may_be_jit(const struct object *o);
+
 /* Whether another object may be opened within the limit on open files (RLIMIT_NOFILE). */
 bool objects__may_open(struct objects *objects);
 

@@ -35,6 +35,7 @@ struct profile_writer {
 	const struct mapping **mappings;
 	size_t n_mappings, cap_mappings;
 	struct hindex mapping_index; /* by pointer: place in mappings, whose id is one more */
+	struct hindex jit_frames;    /* of the window: frames named by a runtime, by mapping */
 };
 
 DEFINE_CLEANUP(struct profile_writer *, profile_writer__free);
@@ -61,6 +62,38 @@ static int order_stacks(struct profile_writer *pw)
 	return 0;
 }
 
+static uint64_t mapping_hash(const struct mapping *m)
+{
+	return hash_mix((uintptr_t)m >> 4, 0);
+}
+
+/* Whether a runtime has named code in M: then what it shows is no file to look into. */
+static bool is_jit(const struct profile_writer *pw, const struct mapping *m)
+{
+	struct hindex_iter it = hindex__find(&pw->jit_frames, mapping_hash(m));
+	uint32_t frame;
+
+	while (hindex_iter__next(&it, &frame))
+		if (pw->w->frames[frame].mapping == m)
+			return true;
+	return false;
+}
+
+/* Notes one frame of each mapping in which a runtime has named code. */
+static int note_jit(struct profile_writer *pw)
+{
+	const struct names *names = pw->named->names;
+	int r = 0;
+
+	for (uint32_t i = 0; i < pw->w->n_frames && r == 0; i++) {
+		const struct mapping *m = pw->w->frames[i].mapping;
+
+		if (m && names->chains[pw->named->chains[i]].source == NAME_JIT && !is_jit(pw, m))
+			r = hindex__add(&pw->jit_frames, mapping_hash(m), i);
+	}
+	return r;
+}
+
 int profile_writer__new(struct profile_writer **ret, const struct window *w,
 			const struct named_window *named, const struct naming *naming)
 {
@@ -78,7 +111,7 @@ int profile_writer__new(struct profile_writer **ret, const struct window *w,
 	pw->used_nodes = calloc(w->n_nodes + 1, sizeof(*pw->used_nodes));
 	pw->range_mapping = calloc(named->n_kernel_ranges + 1, sizeof(*pw->range_mapping));
 	if (!pw->location || !pw->frame_seen || !pw->node_seen || !pw->used_frames ||
-	    !pw->used_nodes || !pw->range_mapping || order_stacks(pw) < 0)
+	    !pw->used_nodes || !pw->range_mapping || order_stacks(pw) < 0 || note_jit(pw) < 0)
 		return -ENOMEM;
 	*ret = steal_ptr(pw);
 	return 0;
@@ -98,6 +131,7 @@ struct profile_writer *profile_writer__free(struct profile_writer *pw)
 	free(pw->range_mapping);
 	free(pw->mappings);
 	hindex__fini(&pw->mapping_index);
+	hindex__fini(&pw->jit_frames);
 	free(pw);
 	return NULL;
 }
@@ -158,7 +192,7 @@ static void hex(char *out, const struct msg_build_id *id)
 
 static int find_mapping(const struct profile_writer *pw, const struct mapping *m, uint32_t *ret)
 {
-	struct hindex_iter it = hindex__find(&pw->mapping_index, hash_mix((uintptr_t)m >> 4, 0));
+	struct hindex_iter it = hindex__find(&pw->mapping_index, mapping_hash(m));
 
 	while (hindex_iter__next(&it, ret))
 		if (pw->mappings[*ret] == m)
@@ -178,14 +212,16 @@ static int write_mapping(struct profile_writer *pw, const struct mapping *m)
 	r = array_reserve(&pw->mappings, &pw->cap_mappings, pw->n_mappings + 1,
 			  sizeof(*pw->mappings));
 	if (r == 0)
-		r = hindex__add(&pw->mapping_index, hash_mix((uintptr_t)m >> 4, 0),
-				(uint32_t)pw->n_mappings);
+		r = hindex__add(&pw->mapping_index, mapping_hash(m), (uint32_t)pw->n_mappings);
 	if (r < 0)
 		return r;
 	pw->mappings[pw->n_mappings++] = m;
 	hex(build_id, &id);
-	snprintf(path, sizeof(path), "%.*s", (int)object_path_length(m->object->id.path),
-		 m->object->id.path);
+	if (is_jit(pw, m))
+		snprintf(path, sizeof(path), "[jit]");
+	else
+		snprintf(path, sizeof(path), "%.*s", (int)object_path_length(m->object->id.path),
+			 m->object->id.path);
 	pprof_writer__mapping(pw->pprof, &(struct pprof_mapping){
 					     .start = m->start,
 					     .limit = m->end,

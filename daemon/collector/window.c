@@ -30,8 +30,10 @@ struct window *window__free(struct window *w)
 	for (size_t i = 0; i < w->n_frames; i++)
 		if (w->frames[i].mapping)
 			mapping__unref(w->frames[i].mapping, w->objects_table);
-	for (size_t i = 0; i < w->n_processes; i++)
+	for (size_t i = 0; i < w->n_processes; i++) {
 		mapset__unref(w->processes[i].maps, w->objects_table);
+		jit_files__fini(&w->processes[i].jit, w->objects_table);
+	}
 	hindex__fini(&w->frame_index);
 	hindex__fini(&w->node_index);
 	hindex__fini(&w->process_index);
@@ -47,28 +49,33 @@ struct window *window__free(struct window *w)
 	return NULL;
 }
 
-static int intern_frame(struct window *w, enum frame_kind kind, uint64_t addr,
-			struct mapping *mapping, uint32_t *ret)
+static bool same_frame(const struct window_frame *a, const struct window_frame *b)
 {
-	uint64_t hash = hash_mix(addr ^ w->key.k0, (uintptr_t)mapping ^ w->key.k1 ^ kind);
+	return a->addr == b->addr && a->mapping == b->mapping && a->kind == b->kind &&
+	       a->process == b->process && a->is_timed == b->is_timed &&
+	       (!a->is_timed || a->time_ns / WINDOW_JIT_NS == b->time_ns / WINDOW_JIT_NS);
+}
+
+static int intern_frame(struct window *w, const struct window_frame *f, uint32_t *ret)
+{
+	uint64_t hash = hash_mix(f->addr ^ w->key.k0, (uintptr_t)f->mapping ^ w->key.k1 ^ f->kind);
 	struct hindex_iter it;
 	int r;
 
-	for (it = hindex__find(&w->frame_index, hash); hindex_iter__next(&it, ret);) {
-		const struct window_frame *f = &w->frames[*ret];
-
-		if (f->addr == addr && f->mapping == mapping && f->kind == kind)
+	if (f->is_timed)
+		hash = hash_mix(hash, f->time_ns / WINDOW_JIT_NS);
+	for (it = hindex__find(&w->frame_index, hash); hindex_iter__next(&it, ret);)
+		if (same_frame(&w->frames[*ret], f))
 			return 0;
-	}
 	r = array_reserve(&w->frames, &w->cap_frames, w->n_frames + 1, sizeof(*w->frames));
 	if (r == 0)
 		r = hindex__add(&w->frame_index, hash, (uint32_t)w->n_frames);
 	if (r < 0)
 		return r;
 	*ret = (uint32_t)w->n_frames++;
-	w->frames[*ret] = (struct window_frame){.kind = kind, .addr = addr, .mapping = mapping};
-	if (mapping)
-		mapping__ref(mapping);
+	w->frames[*ret] = *f;
+	if (f->mapping)
+		mapping__ref(f->mapping);
 	return 0;
 }
 
@@ -92,13 +99,20 @@ static int intern_node(struct window *w, uint32_t parent, uint32_t frame, uint32
 }
 
 /* Goes one frame inwards from *NODE. */
-static int push(struct window *w, uint32_t *node, enum frame_kind kind, uint64_t addr,
-		struct mapping *mapping)
+static int push_frame(struct window *w, uint32_t *node, const struct window_frame *f)
 {
 	uint32_t frame;
-	int r = intern_frame(w, kind, addr, mapping, &frame);
+	int r = intern_frame(w, f, &frame);
 
 	return r < 0 ? r : intern_node(w, *node, frame, node);
+}
+
+/* One that lies in no mapping. */
+static int push(struct window *w, uint32_t *node, enum frame_kind kind, uint64_t addr)
+{
+	return push_frame(
+	    w, node,
+	    &(struct window_frame){.kind = kind, .process = WINDOW_NO_PROCESS, .addr = addr});
 }
 
 static int intern_process(struct window *w, const struct process *p, uint32_t *ret)
@@ -203,12 +217,28 @@ static uint64_t frame_addr(const uint64_t *frames, unsigned i)
 	return i == 0 ? frames[0] : frames[i] - 1;
 }
 
+/* Pushes the frame of PROCESS at ADDR of M, met at TIME_NS. */
+static int push_mapped(struct window *w, uint32_t process, uint64_t addr, struct mapping *m,
+		       uint64_t time_ns, uint32_t *node)
+{
+	struct window_frame f = {
+	    .kind = FRAME_USER, .process = WINDOW_NO_PROCESS, .addr = addr, .mapping = m};
+
+	object__touch(m->object, time_ns);
+	if (object__may_be_jit(m->object)) {
+		f.process = process;
+		f.time_ns = time_ns;
+		f.is_timed = w->processes[process].jit.dump != NULL;
+	}
+	return push_frame(w, node, &f);
+}
+
 /*
- * Pushes the user frames, outermost first. The walk is believed as long as it stays in executable
- * mappings: from the leaf outwards, the first address outside ends it.
+ * Pushes the user frames of PROCESS, outermost first. The walk is believed as long as it stays in
+ * executable mappings: from the leaf outwards, the first address outside ends it.
  */
-static int push_user(struct window *w, const struct mapset *maps, const struct sample_record *s,
-		     uint32_t *node)
+static int push_user(struct window *w, uint32_t process, const struct mapset *maps,
+		     const struct sample_record *s, uint32_t *node)
 {
 	const uint64_t *frames = sample_frames(s) + s->n_kernel;
 	unsigned n = s->n_user, end = s->user_end;
@@ -221,14 +251,15 @@ static int push_user(struct window *w, const struct mapset *maps, const struct s
 		}
 	}
 	if (!stack_end_is_whole(end))
-		r = push(w, node, FRAME_TRUNCATED, end, NULL);
+		r = push(w, node, FRAME_TRUNCATED, end);
 	for (unsigned i = n; i-- > 0 && r == 0;) {
 		uint64_t addr = frame_addr(frames, i);
 		struct mapping *m = mapset__find(maps, addr);
 
 		if (m)
-			object__touch(m->object, s->time_ns);
-		r = push(w, node, m ? FRAME_USER : FRAME_UNMAPPED, addr, m);
+			r = push_mapped(w, process, addr, m, s->time_ns, node);
+		else
+			r = push(w, node, FRAME_UNMAPPED, addr);
 	}
 	return r;
 }
@@ -238,7 +269,7 @@ static int push_kernel(struct window *w, const struct sample_record *s, uint32_t
 	int r = 0;
 
 	for (unsigned i = s->n_kernel; i-- > 0 && r == 0;)
-		r = push(w, node, FRAME_KERNEL, frame_addr(sample_frames(s), i), NULL);
+		r = push(w, node, FRAME_KERNEL, frame_addr(sample_frames(s), i));
 	return r;
 }
 
@@ -256,7 +287,7 @@ static int add_overflow(struct window *w)
 	if (r == 0)
 		r = intern_thread(w, process, &s, &thread);
 	if (r == 0)
-		r = push(w, &node, FRAME_OVERFLOW, 0, NULL);
+		r = push(w, &node, FRAME_OVERFLOW, 0);
 	if (r == 0) {
 		refresh_process(w, process, &p, 0);
 		w->n_overflow++;
@@ -266,21 +297,21 @@ static int add_overflow(struct window *w)
 	return r;
 }
 
-static int push_stack(struct window *w, const struct process *p, const struct sample_record *s,
-		      uint32_t *node)
+static int push_stack(struct window *w, uint32_t process, const struct process *p,
+		      const struct sample_record *s, uint32_t *node)
 {
 	int r;
 
 	if (w->n_nodes + s->n_kernel + s->n_user + 1 > WINDOW_NODES_MAX) {
 		w->n_overflow++;
-		return push(w, node, FRAME_OVERFLOW, 0, NULL);
+		return push(w, node, FRAME_OVERFLOW, 0);
 	}
-	r = push_user(w, p->maps, s, node);
+	r = push_user(w, process, p->maps, s, node);
 	if (r == 0)
 		r = push_kernel(w, s, node);
 	/* A kernel thread without kernel stacks, or a stack the kernel would not walk. */
 	if (r == 0 && *node == WINDOW_ROOT)
-		r = push(w, node, FRAME_TRUNCATED, STACK_END_NO_USER, NULL);
+		r = push(w, node, FRAME_TRUNCATED, STACK_END_NO_USER);
 	return r;
 }
 
@@ -298,7 +329,7 @@ int window__add(struct window *w, const struct process *p, const struct sample_r
 	if (r < 0)
 		return r;
 	refresh_process(w, process, p, s->time_ns);
-	r = push_stack(w, p, s, &node);
+	r = push_stack(w, process, p, s, &node);
 	return r < 0 ? r : count_stack(w, thread, node);
 }
 
@@ -340,6 +371,12 @@ int window__close(struct window *w, uint64_t duration_ns)
 	int r;
 
 	w->duration_ns = duration_ns;
+	for (size_t i = 0; i < w->n_processes; i++) {
+		struct window_process *wp = &w->processes[i];
+
+		wp->map_fd = wp->jit.map ? wp->jit.map->fd : -1;
+		wp->dump_fd = wp->jit.dump ? wp->jit.dump->fd : -1;
+	}
 	for (size_t i = 0; i < w->n_frames; i++) {
 		const struct mapping *m = w->frames[i].mapping;
 

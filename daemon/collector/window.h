@@ -17,7 +17,9 @@
 
 #include "base/hash.h"
 #include "base/hindex.h"
+#include "base/util.h"
 #include "bpf/cprofd_abi.h"
+#include "daemon/collector/jit_files.h"
 #include "daemon/collector/mapset.h"
 #include "daemon/collector/processes.h"
 #include "daemon/collector/sampler.h"
@@ -40,10 +42,21 @@ enum frame_kind {
 	FRAME_OVERFLOW,	 /* stands for a stack that the window had no room for */
 };
 
+/*
+ * Code that a runtime makes is another in each process, though the mapping be the same (fork), and
+ * by and by at the same address too. The latter only a jitdump can tell, so where there is one, the
+ * frames of each WINDOW_JIT_NS are counted apart.
+ */
+#define WINDOW_NO_PROCESS UINT32_MAX
+#define WINDOW_JIT_NS (NSEC_PER_SEC / 10)
+
 struct window_frame {
 	enum frame_kind kind;
+	uint32_t process;	 /* of code that object__may_be_jit(), or WINDOW_NO_PROCESS */
 	uint64_t addr;		 /* the instruction; of a caller, its call */
 	struct mapping *mapping; /* FRAME_USER: a reference; else NULL */
+	uint64_t time_ns;	 /* of the first sample, where there is a process */
+	bool is_timed;		 /* counted apart, as said above */
 };
 
 /* One frame below (called by) its parent. Parents have lower numbers than children. */
@@ -59,6 +72,8 @@ struct window_process {
 	struct mapset *maps;  /* a reference; as it was at the last sample */
 	uint64_t last_ns;     /* when that was */
 	uint64_t n_samples;
+	struct jit_files jit;
+	int map_fd, dump_fd; /* of jit, set by window__close(); borrowed, -1 = there is none */
 };
 
 struct window_thread {

@@ -54,4 +54,12 @@ int opener_open_debuglink(const char *object_path, const char *name, int *ret_fd
  */
 int opener_open_dwz(const char *path, int *ret_fd);
 
+/*
+ * Opens the perf map of the process (tgid, start time): /tmp/perf-PID.map, with PID as the process
+ * itself sees it, in its own root. Refused unless it is a regular file of one name, owned by the
+ * process's effective user or by root there, and changed since the process started: numbers of
+ * processes come again. Of a process that is gone it is the one in our own root, if that is root's.
+ */
+int opener_open_perf_map(uint32_t tgid, uint64_t start_ns, int *ret_fd);
+
 #endif

@@ -99,6 +99,7 @@ static void lines_of_a_window(void **state)
 	struct named_window named = {.n_frames_by_source = {[NAME_DWARF] = 3,
 							    [NAME_SYMTAB] = 2,
 							    [NAME_KALLSYMS] = 1,
+							    [NAME_JIT] = 5,
 							    [NAME_FDE] = 3,
 							    [NAME_NONE] = 1}};
 	const uint64_t ends[STACK_END_MAX] = {
@@ -119,8 +120,8 @@ static void lines_of_a_window(void **state)
 			    "cache_hits=900 cache_misses=7"));
 	assert_true(has(
 	    &c,
-	    "names: go=0 dwarf=3 symtab=2 kallsyms=1 fde=3 none=1 (distinct frames, 60.00% with "
-	    "a name)"));
+	    "names: go=0 dwarf=3 symtab=2 kallsyms=1 jit=5 fde=3 none=1 (distinct frames, 73.33% "
+	    "with a name)"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));
 	assert_false(has(&c, "files:"));

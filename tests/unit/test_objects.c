@@ -141,6 +141,30 @@ static void what_is_in_memory(void **state)
 	}
 }
 
+/* What has no name, or one that leads nowhere, may have been made by the process itself. */
+static void what_may_be_made_at_run_time(void **state)
+{
+	static const struct {
+		struct object_id id;
+		bool may;
+	} cases[] = {
+	    {{.path = "//anon"}, true},
+	    {{.path = "[heap]"}, true},
+	    {{.path = "/memfd:x (deleted)", .ino = 1}, true},
+	    {{.path = "/memfd:x (deleted)", .ino = 2, .is_shared = true}, true},
+	    {{.path = "/tmp/ffi12 (deleted)", .ino = 3}, true},
+	    {{.path = "/usr/bin/true", .ino = 4}, false},
+	    {{.path = "[vdso]"}, false},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct object *o = get(*state, &cases[i].id);
+
+		assert_int_equal(object__may_be_jit(o), cases[i].may);
+		objects__unref(*state, o);
+	}
+}
+
 static struct object *numbered(struct objects *objects, unsigned i)
 {
 	char path[32];
@@ -238,10 +262,11 @@ static void open_files_are_bounded(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    with_objects(a_new_one_is_untried),	 with_objects(each_is_there_once),
-	    with_objects(identity_is_all_of_it), with_objects(kinds_by_path),
-	    with_objects(what_is_in_memory),	 with_objects(idle_ones_are_bounded),
-	    with_objects(those_in_use_all_stay), with_objects(open_files_are_bounded),
+	    with_objects(a_new_one_is_untried),	  with_objects(each_is_there_once),
+	    with_objects(identity_is_all_of_it),  with_objects(kinds_by_path),
+	    with_objects(what_is_in_memory),	  with_objects(what_may_be_made_at_run_time),
+	    with_objects(idle_ones_are_bounded),  with_objects(those_in_use_all_stay),
+	    with_objects(open_files_are_bounded),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -274,6 +275,113 @@ static void dwz_files(void **state)
 	assert_int_equal(fd, -77);
 }
 
+/* ---- perf maps: in /tmp itself, since that is where they are looked for ----------------------- */
+
+static uint64_t my_start(void)
+{
+	struct procstat st;
+
+	assert_int_equal(procstat_read((uint32_t)getpid(), &st), 0);
+	return st.start_ns + 1;
+}
+
+static int open_map(uint32_t tgid, int *fd)
+{
+	*fd = -77;
+	return opener_open_perf_map(tgid, my_start(), fd);
+}
+
+static void perf_map_path(char *out, size_t size, uint32_t tgid)
+{
+	snprintf(out, size, "/tmp/perf-%u.map", tgid);
+	unlink(out);
+}
+
+static void a_perf_map(void **state)
+{
+	uint32_t me = (uint32_t)getpid();
+	char path[64];
+	int fd;
+
+	perf_map_path(path, sizeof(path), me);
+	assert_int_equal(open_map(me, &fd), OPENER_ABSENT);
+	put(path, "1000 10 name\n");
+	assert_int_equal(open_map(me, &fd), OPENER_OK);
+	holds(fd, "1000 10 name\n");
+	/* Another process had the number when this was written. */
+	assert_int_equal(utimensat(AT_FDCWD, path, (struct timespec[2]){{0}, {0}}, 0), 0);
+	assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	assert_int_equal(fd, -77);
+	unlink(path);
+}
+
+static void perf_maps_that_are_none(void **state)
+{
+	uint32_t me = (uint32_t)getpid();
+	char path[64];
+	int fd;
+
+	perf_map_path(path, sizeof(path), me);
+	assert_int_equal(mkfifo(path, 0644), 0);
+	assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	unlink(path);
+	put("secret", "1000 10 secret\n");
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	unlink(path);
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	rmdir(path);
+	/* A name that somebody gave to somebody's file. */
+	if (link("secret", path) == 0)
+		assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	unlink(path);
+	assert_int_equal(fd, -77);
+}
+
+static void perf_maps_of_others(void **state)
+{
+	uint32_t me = (uint32_t)getpid();
+	char path[64];
+	int fd;
+
+	if (geteuid() != 0) {
+		print_message("only root gives files away\n");
+		skip();
+	}
+	perf_map_path(path, sizeof(path), me);
+	put(path, "1000 10 name\n");
+	assert_int_equal(chown(path, 12345, 12345), 0);
+	assert_int_equal(open_map(me, &fd), OPENER_REFUSED);
+	assert_int_equal(fd, -77);
+	unlink(path);
+}
+
+/* What a process that has ended left, if nobody but root can have put it there. */
+static void the_perf_map_of_a_process_that_is_gone(void **state)
+{
+	pid_t child = fork();
+	uint32_t tgid = (uint32_t)child;
+	char path[64];
+	int fd, r;
+
+	if (child == 0)
+		_exit(0);
+	perf_map_path(path, sizeof(path), tgid);
+	put(path, "1000 10 name\n");
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	r = open_map(tgid, &fd);
+	if (geteuid() == 0) {
+		assert_int_equal(r, OPENER_OK);
+		holds(fd, "1000 10 name\n");
+		assert_int_equal(chown(path, 12345, 12345), 0);
+		r = open_map(tgid, &fd);
+	}
+	assert_int_equal(r, OPENER_REFUSED);
+	assert_int_equal(fd, -77);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +395,10 @@ int main(void)
 	    in_scratch_dir(by_debuglink),
 	    in_scratch_dir(debuglinks_that_lead_elsewhere),
 	    in_scratch_dir(dwz_files),
+	    in_scratch_dir(a_perf_map),
+	    in_scratch_dir(perf_maps_that_are_none),
+	    in_scratch_dir(perf_maps_of_others),
+	    in_scratch_dir(the_perf_map_of_a_process_that_is_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

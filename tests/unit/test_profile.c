@@ -16,6 +16,7 @@
 #include "tests/unit/self_window.h"
 
 #define KERNEL 0xffffffff81000000
+#define JIT 0x7f1000000000
 
 struct scene {
 	struct self_window self;
@@ -293,6 +294,47 @@ static void what_is_rooted(void **state)
 			 STACK_END_UNREADABLE);
 }
 
+/* The file of the mapping in which the leaf of a sample lies. */
+static const char *mapping_of(const profile *p, const profile_sample *sample)
+{
+	uint64_t id = profile_location_of(p, sample, 0)->mapping_id;
+
+	assert_true(id > 0 && id <= p->n_mapping && p->mapping[id - 1]->id == id);
+	return profile_string(p, p->mapping[id - 1]->filename);
+}
+
+/* A mapping in which a runtime has named code is called so, whatever it shows. */
+static void code_that_a_runtime_named(void **state)
+{
+	struct scene *s = *state;
+	struct object *anon = made_object(s->self.objects, "//anon", 0);
+	struct object *map = made_object(s->self.objects, "/perf-1.map", 1);
+	struct made_sample named =
+	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(JIT + 8), STACK_END_ROOT);
+	struct made_sample unnamed =
+	    made_sample(0, 1, "t", NO_FRAMES, FRAMES(JIT + 0x10000), STACK_END_ROOT);
+	int fd = memfd_create("map", MFD_CLOEXEC);
+	profile *p;
+
+	assert_int_equal(write_full(fd, "7f1000000000 10 made\n", 21), 21);
+	objects__opened(s->self.objects, map, fd);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(mapset__add(&s->self.process->maps, s->self.objects,
+					     JIT + i * 0x10000, JIT + 4096 + i * 0x10000, 0, anon),
+				 0);
+	objects__unref(s->self.objects, anon);
+	count(s, 1, "p", &named, 1);
+	count(s, 1, "p", &unnamed, 1);
+	s->self.w->processes[0].jit.map = map;
+	prepare(s);
+	p = write_all(s, 1);
+	assert_string_equal(profile_name(p, p->sample[0], 0, 0), "made");
+	assert_string_equal(mapping_of(p, p->sample[0]), "[jit]");
+	assert_string_equal(profile_name(p, p->sample[1], 0, 0), "[anonymous code]");
+	assert_string_equal(mapping_of(p, p->sample[1]), "//anon");
+	profile_free(p);
+}
+
 /* Each process alone, then all together: the sums agree, and a file holds nothing of others. */
 static void one_process_of_several(void **state)
 {
@@ -403,6 +445,7 @@ int main(void)
 	    in_scene(mappings_that_are_gone),
 	    in_scene(truncated_stacks),
 	    in_scene(what_is_rooted),
+	    in_scene(code_that_a_runtime_named),
 	    in_scene(one_process_of_several),
 	    in_scene(the_same_window_gives_the_same_bytes),
 	    in_scene(folded_stacks),

@@ -2,6 +2,7 @@
 /* daemon/collector/window: the samples of one window, counted. */
 #include "daemon/collector/window.h"
 
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -472,6 +473,70 @@ static void counts_add_up(void **state)
 
 #define in_scene(fn) cmocka_unit_test_setup_teardown(fn, make_scene, free_scene)
 
+#define JIT 0x7f1000000000
+
+/* A sample of process TGID, which shares its mappings with the scene's, at TIME_NS in JIT code. */
+static const struct window_frame *jit_frame(struct scene *s, uint32_t tgid, uint64_t time_ns)
+{
+	struct made_sample sample =
+	    made_sample(tgid, tgid, "exe", NO_FRAMES, FRAMES(JIT + 8), STACK_END_ROOT);
+	struct process p = s->process;
+	size_t before = s->w->n_frames;
+
+	p.tgid = tgid;
+	sample.record.time_ns = time_ns;
+	assert_int_equal(window__add(s->w, &p, &sample.record), 0);
+	return s->w->n_frames > before ? &s->w->frames[before] : NULL;
+}
+
+static void map_jit(struct scene *s)
+{
+	struct object *anon = made_object(s->objects, "//anon", 0);
+
+	assert_int_equal(mapset__add(&s->process.maps, s->objects, JIT, JIT + 4096, 0, anon), 0);
+	objects__unref(s->objects, anon);
+}
+
+/* A child has the mapping of its parent, and its own code in it by now. */
+static void code_of_runtimes_is_each_process_s_own(void **state)
+{
+	struct scene *s = *state;
+	const struct window_frame *f;
+
+	map_jit(s);
+	count_user(s, FRAMES(EXE + 0x10), STACK_END_ROOT);
+	assert_int_equal(s->w->frames[0].process, WINDOW_NO_PROCESS);
+	f = jit_frame(s, 42, 7);
+	assert_int_equal(f->process, 0);
+	assert_int_equal(f->time_ns, 7);
+	assert_false(f->is_timed);
+	assert_null(jit_frame(s, 42, 7 + 10 * WINDOW_JIT_NS));
+	assert_int_equal(jit_frame(s, 43, 9)->process, 1);
+	assert_int_equal(window__close(s->w, 1), 0);
+	assert_int_equal(s->w->processes[0].map_fd, -1);
+	assert_int_equal(s->w->processes[0].dump_fd, -1);
+}
+
+/* Where somebody can tell what was there when, the time matters. */
+static void and_each_time_s_own_where_there_is_a_jitdump(void **state)
+{
+	struct scene *s = *state;
+	struct object *dump = made_object(s->objects, "/tmp/jit-42.dump", 3);
+	uint64_t t = 70 * WINDOW_JIT_NS;
+
+	map_jit(s);
+	jit_frame(s, 42, t);
+	objects__opened(s->objects, dump, open("/dev/null", O_RDONLY | O_CLOEXEC));
+	s->w->processes[0].jit.dump = dump; /* the window's reference */
+	assert_int_equal(jit_frame(s, 42, t)->time_ns, t);
+	assert_true(s->w->frames[1].is_timed);
+	assert_null(jit_frame(s, 42, t + WINDOW_JIT_NS - 1));
+	assert_int_equal(jit_frame(s, 42, t + WINDOW_JIT_NS)->time_ns, t + WINDOW_JIT_NS);
+	assert_int_equal(s->w->n_frames, 3);
+	assert_int_equal(window__close(s->w, 1), 0);
+	assert_int_equal(s->w->processes[0].dump_fd, dump->fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -493,6 +558,8 @@ int main(void)
 	    in_scene(too_many_threads_overflow),
 	    in_scene(frames_have_the_samples_that_pass_through_them),
 	    in_scene(counts_add_up),
+	    in_scene(code_of_runtimes_is_each_process_s_own),
+	    in_scene(and_each_time_s_own_where_there_is_a_jitdump),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
