@@ -275,7 +275,7 @@ static void dwz_files(void **state)
 	assert_int_equal(fd, -77);
 }
 
-/* ---- perf maps: in /tmp itself, since that is where they are looked for ----------------------- */
+/* ---- perf maps: in /tmp itself, since that is where they are looked for ---------------------- */
 
 static uint64_t my_start(void)
 {
