@@ -80,6 +80,14 @@ VARIANTS = {
     "gcc-dwarf5": ["g++", "-O2", "-g", "-gdwarf-5"],
     "clang-dwarf4": ["clang++", "-O2", "-g", "-gdwarf-4"],
     "clang-dwarf5": ["clang++", "-O2", "-g", "-gdwarf-5"],
+    "gcc-dwarf2": ["g++", "-O2", "-g", "-gdwarf-2", "-gstrict-dwarf"],
+    "gcc-dwarf3": ["g++", "-O2", "-g", "-gdwarf-3"],
+    "gcc-dwarf64": ["g++", "-O2", "-g", "-gdwarf64"],
+    "clang-dwarf64": ["clang++", "-O2", "-g", "-gdwarf-5", "-gdwarf64"],
+    "types": ["g++", "-O2", "-g", "-fdebug-types-section"],
+    "clang-lto": ["clang++", "-O2", "-g", "-flto", "-fuse-ld=lld"],
+    "discarded": ["clang++", "-O2", "-g", "-ffunction-sections", "-fuse-ld=lld", "-Wl,--gc-sections"],
+    "folded": ["clang++", "-O2", "-g", "-ffunction-sections", "-fuse-ld=lld", "-Wl,--icf=all"],
     "zlib": ["g++", "-O2", "-g", "-gz=zlib"],
     "zlib-gnu": ["g++", "-O2", "-g", "-gz=zlib-gnu"],
     "static": ["g++", "-O2", "-g", "-static"],
@@ -142,6 +150,38 @@ def test_chain(worker, tmp_path, variant):
     if variant != "clang-g1":  # that leaves out functions with nothing inlined: symbol and line remain
         assert all(a.source == SOURCE_DWARF for a in addrs)
     assert all(os.path.isabs(f.filename) for a in addrs for f in a.frames if f.line)
+
+
+def test_zstd(worker, tmp_path):
+    """No compiler of Debian 12 writes it, and no libdw there reads it."""
+    need("llvm-symbolizer", "llvm-objcopy", "zstd")
+    program = build_cpp(tmp_path, ["g++", "-O2", "-g"])
+    packed = str(tmp_path / "packed")
+    shutil.copy(program, packed)
+    for name in ("info", "abbrev", "line", "str", "line_str", "rnglists"):
+        section = tmp_path / name
+        subprocess.run(["objcopy", "-O", "binary", "--only-section=.debug_" + name, "--set-section-flags",
+                        f".debug_{name}=alloc", program, section], check=True)
+        text = section.read_bytes()
+        body = subprocess.run(["zstd", "-qc", section], capture_output=True, check=True).stdout
+        section.write_bytes(struct.pack("=2I2Q", 2, 0, len(text), 1) + body)
+        subprocess.run(["objcopy", f"--update-section=.debug_{name}={section}", packed], check=True)
+        set_compressed(packed, ".debug_" + name)
+    _, bad = compare(worker, packed, code_of(program, r"outer|^main$"), oracle_path=program)
+    assert not bad, bad[:3]
+
+
+def set_compressed(path, name):
+    """Sets the flag SHF_COMPRESSED of a section."""
+    out = subprocess.run(["readelf", "-SW", path], capture_output=True, text=True, check=True).stdout
+    index = int(re.search(r"\[ *(\d+)\] " + re.escape(name) + r"\s", out).group(1))
+    with open(path, "r+b") as f:
+        f.seek(40)
+        shoff = struct.unpack("=Q", f.read(8))[0]
+        f.seek(shoff + index * 64 + 8)
+        flags = struct.unpack("=Q", f.read(8))[0]
+        f.seek(shoff + index * 64 + 8)
+        f.write(struct.pack("=Q", flags | 0x800))
 
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
