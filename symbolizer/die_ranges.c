@@ -62,6 +62,12 @@ static bool list_of(const struct dwarf_unit *unit, uint64_t index, uint64_t *ret
 	return !c.failed;
 }
 
+/* The lists of DWARF 4 hold addresses, which are the linker's: they are in the linked file. */
+static const struct dwarf_unit *linked_half(const struct dwarf_unit *unit)
+{
+	return unit->skeleton ? unit->skeleton : unit;
+}
+
 static void start(struct die_ranges *it, const struct dwarf_unit *unit, const struct dwarf_pcs *pcs)
 {
 	*it = (struct die_ranges){.unit = unit, .base = unit->low_pc};
@@ -70,7 +76,9 @@ static void start(struct die_ranges *it, const struct dwarf_unit *unit, const st
 			it->kind = RANGES_V5;
 	} else if (pcs->ranges.class == FORM_NUMBER) {
 		it->kind = unit->encoding.version >= 5 ? RANGES_V5 : RANGES_V4;
-		it->off = pcs->ranges.number + (it->kind == RANGES_V4 ? unit->ranges_base : 0);
+		it->off =
+		    pcs->ranges.number +
+		    (it->kind == RANGES_V4 ? linked_half(unit)->ranges_base : unit->rnglists_off);
 	} else if (dwarf_unit__address(unit, &pcs->low, &it->lo)) {
 		it->kind = RANGES_ONE;
 		if (pcs->high.class == FORM_NUMBER)
@@ -113,7 +121,7 @@ static enum step step_v4(struct die_ranges *it, uint64_t *ret_lo, uint64_t *ret_
 	uint64_t last = size == 8 ? UINT64_MAX : UINT32_MAX, lo, hi;
 	struct cursor c;
 
-	if (dwarf_file__read(it->unit->file, DWARF_RANGES, it->off, 2 * size, &c) < 0)
+	if (dwarf_file__read(linked_half(it->unit)->file, DWARF_RANGES, it->off, 2 * size, &c) < 0)
 		return STEP_END;
 	lo = cursor__number(&c, size);
 	hi = cursor__number(&c, size);

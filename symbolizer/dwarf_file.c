@@ -3,10 +3,12 @@
 
 #include <dwarf.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "symbolizer/unit_index.h"
 
 /* Large enough for any real head of a unit with its first DIE, strings included. */
 #define HEAD_BYTES (64u << 10)
@@ -19,6 +21,7 @@ struct dwarf_file {
 	struct section sections[DWARF_SECTIONS];
 	struct window windows[DWARF_SECTIONS];
 	struct abbrevs *abbrevs;
+	struct unit_index index; /* of a package; else empty */
 	struct dwarf_unit *units;
 	size_t n_units, cap_units;
 	struct dwarf_file *alt;		 /* borrowed; NULL = none */
@@ -35,6 +38,13 @@ static const char *const section_names[DWARF_SECTIONS] = {
     [DWARF_STR] = ".debug_str",	      [DWARF_STR_OFFSETS] = ".debug_str_offsets",
     [DWARF_ADDR] = ".debug_addr",     [DWARF_RNGLISTS] = ".debug_rnglists",
     [DWARF_RANGES] = ".debug_ranges", [DWARF_ARANGES] = ".debug_aranges",
+};
+
+/* What a split file has of its own. */
+static const char *const split_names[DWARF_SECTIONS] = {
+    [DWARF_INFO] = ".debug_info.dwo",	      [DWARF_ABBREV] = ".debug_abbrev.dwo",
+    [DWARF_STR] = ".debug_str.dwo",	      [DWARF_STR_OFFSETS] = ".debug_str_offsets.dwo",
+    [DWARF_RNGLISTS] = ".debug_rnglists.dwo", [DWARF_UNIT_INDEX] = ".debug_cu_index",
 };
 
 void dwarf_file__set_alt(struct dwarf_file *file, struct dwarf_file *alt)
@@ -70,6 +80,7 @@ struct dwarf_file *dwarf_file__close(struct dwarf_file *file)
 		section__fini(&file->sections[i]);
 		window__fini(&file->windows[i]);
 	}
+	unit_index__fini(&file->index);
 	window__fini(&file->unit_window);
 	abbrevs__free(file->abbrevs);
 	free(file->units);
@@ -107,8 +118,10 @@ static bool read_head(struct cursor *c, uint64_t section_size, struct dwarf_unit
 		unit->abbrev_off = cursor__number(c, unit->encoding.offset_size);
 		unit->encoding.address_size = cursor__u8(c);
 	}
-	if (unit->type == DW_UT_skeleton || unit->type == DW_UT_split_compile)
-		cursor__u64(c); /* its number, by which the halves are matched */
+	if (unit->type == DW_UT_skeleton || unit->type == DW_UT_split_compile) {
+		unit->has_split_id = true;
+		unit->split_id = cursor__u64(c);
+	}
 	if (unit->type == DW_UT_type || unit->type == DW_UT_split_type) {
 		cursor__u64(c);
 		cursor__number(c, unit->encoding.offset_size);
@@ -159,6 +172,10 @@ static void take_attr(struct dwarf_unit *unit, uint16_t name, const struct form_
 	case DW_AT_rnglists_base:
 		unit->rnglists_base = v->number;
 		break;
+	case DW_AT_GNU_dwo_id:
+		unit->has_split_id = true;
+		unit->split_id = v->number;
+		break;
 	case DW_AT_GNU_ranges_base:
 		unit->ranges_base = v->number;
 		break;
@@ -189,6 +206,26 @@ static void read_root(struct dwarf_unit *unit, const struct abbrev *abbrev, stru
 		unit->low_pc = 0;
 }
 
+/* Where the unit's tables begin if it does not say: behind a table's own head, and in a package
+ * where its part of the section does. */
+static void place_tables(const struct dwarf_file *file, struct dwarf_unit *unit)
+{
+	static const struct unit_parts all = {0};
+	const struct unit_parts *parts = unit_index__find(&file->index, unit->start);
+	uint64_t head = unit->encoding.offset_size == 8 ? 16 : 8;
+
+	if (!parts)
+		parts = &all;
+	if (unit->encoding.version < 5)
+		head = 0;
+	unit->abbrev_off += parts->abbrev;
+	unit->addr_base = head;
+	unit->str_offsets_base = parts->str_offsets + head;
+	unit->rnglists_off = parts->rnglists;
+	unit->rnglists_base = parts->rnglists + head + 4;
+	unit->line_off = UINT64_MAX;
+}
+
 /*
  * Reads what stands at unit->start. Returns 1; 0 where it is broken, in its first N bytes at least,
  * *RET_MORE then says whether more bytes may mend that; or -ENOMEM.
@@ -196,7 +233,7 @@ static void read_root(struct dwarf_unit *unit, const struct abbrev *abbrev, stru
 static int read_unit(struct dwarf_file *file, struct dwarf_unit *unit, size_t n, bool *ret_more)
 {
 	const struct abbrev *abbrev = NULL;
-	uint64_t size = file->sections[DWARF_INFO].size, table;
+	uint64_t size = file->sections[DWARF_INFO].size;
 	const uint8_t *start;
 	struct cursor c;
 	int r = dwarf_file__read(file, DWARF_INFO, unit->start, n, &c);
@@ -207,11 +244,7 @@ static int read_unit(struct dwarf_file *file, struct dwarf_unit *unit, size_t n,
 		return r;
 	if (!read_head(&c, size, unit))
 		return 0;
-	/* Where these begin if the unit does not say: after a table's own head. */
-	table = unit->encoding.offset_size == 8 ? 16 : 8;
-	unit->addr_base = unit->str_offsets_base = unit->encoding.version >= 5 ? table : 0;
-	unit->rnglists_base = table + 4;
-	unit->line_off = UINT64_MAX;
+	place_tables(file, unit);
 	if (!is_readable(unit))
 		return 1;
 	r = abbrevs__get_one(file->abbrevs, unit->abbrev_off, &unit->encoding, cursor__uleb(&c),
@@ -263,7 +296,8 @@ static int read_units(struct dwarf_file *file)
 	return 0;
 }
 
-int dwarf_file__open(struct dwarf_file **ret, const struct elf_file *elf, struct limits *limits)
+static int open_file(struct dwarf_file **ret, const struct elf_file *elf,
+		     const char *const names[DWARF_SECTIONS], struct limits *limits)
 {
 	_cleanup_(dwarf_file__closep) struct dwarf_file *file = calloc(1, sizeof(*file));
 	int r = 0;
@@ -272,17 +306,82 @@ int dwarf_file__open(struct dwarf_file **ret, const struct elf_file *elf, struct
 		return -ENOMEM;
 	file->limits = limits;
 	for (size_t i = 0; r == 0 && i < DWARF_SECTIONS; i++)
-		r = section__open(&file->sections[i], elf, section_names[i], limits);
+		if (names[i])
+			r = section__open(&file->sections[i], elf, names[i], limits);
 	if (r == 0)
 		r = section__load(&file->sections[DWARF_ABBREV], LIMIT_ABBREV_BYTES_MAX, limits);
 	if (r == 0)
 		r = abbrevs__new(&file->abbrevs, &file->sections[DWARF_ABBREV]);
+	if (r == 0)
+		r = unit_index__read(&file->index, &file->sections[DWARF_UNIT_INDEX], limits);
 	if (r == 0)
 		r = read_units(file);
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(file);
 	return 0;
+}
+
+int dwarf_file__open(struct dwarf_file **ret, const struct elf_file *elf, struct limits *limits)
+{
+	return open_file(ret, elf, section_names, limits);
+}
+
+int dwarf_file__open_split(struct dwarf_file **ret, const struct elf_file *elf,
+			   struct limits *limits)
+{
+	return open_file(ret, elf, split_names, limits);
+}
+
+static int by_split_id(const void *pa, const void *pb)
+{
+	const struct dwarf_unit *const *a = pa, *const *b = pb;
+
+	return (*a)->split_id < (*b)->split_id ? -1 : (*a)->split_id > (*b)->split_id;
+}
+
+/* The units of FILE that have the number of a split unit, by it. */
+static int list_split(struct dwarf_file *file, struct dwarf_unit ***ret, size_t *ret_n)
+{
+	struct dwarf_unit **list = calloc(file->n_units + 1, sizeof(struct dwarf_unit *));
+	size_t n = 0;
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < file->n_units; i++)
+		if (file->units[i].has_split_id)
+			list[n++] = &file->units[i];
+	qsort(list, n, sizeof(struct dwarf_unit *), by_split_id);
+	*ret = list;
+	*ret_n = n;
+	return 0;
+}
+
+int dwarf_file__join(struct dwarf_file *file, struct dwarf_file *split)
+{
+	cleanup_free struct dwarf_unit **list = NULL;
+	size_t n, n_joined = 0;
+	int r = list_split(split, &list, &n);
+
+	for (size_t i = 0; r == 0 && n && i < file->n_units; i++) {
+		struct dwarf_unit *key = &file->units[i], **other;
+
+		if (!key->has_split_id)
+			continue;
+		other = bsearch(&key, list, n, sizeof(struct dwarf_unit *), by_split_id);
+		if (!other || (*other)->skeleton)
+			continue;
+		key->split = *other;
+		(*other)->skeleton = key;
+		(*other)->low_pc = key->low_pc;
+		n_joined++;
+	}
+	return r < 0 ? r : (int)MIN(n_joined, INT_MAX);
+}
+
+const struct dwarf_unit *dwarf_unit__whole(const struct dwarf_unit *unit)
+{
+	return unit->split ? unit->split : unit;
 }
 
 const struct dwarf_unit *dwarf_file__unit_at(const struct dwarf_file *file, uint64_t off)
@@ -350,10 +449,11 @@ int dwarf_string__get(const struct dwarf_string *string, const char **ret, size_
 			      &string->file->sections[string->section], string->off, ret, ret_n);
 }
 
-/* Entry INDEX of SIZE bytes of the table at BASE of SECTION. */
-static bool table_entry(const struct dwarf_unit *unit, enum dwarf_section section, uint64_t base,
-			uint64_t index, unsigned size, uint64_t *ret)
+/* Entry INDEX of SIZE bytes of the table that UNIT has in SECTION. */
+static bool table_entry(const struct dwarf_unit *unit, enum dwarf_section section, uint64_t index,
+			unsigned size, uint64_t *ret)
 {
+	uint64_t base = section == DWARF_ADDR ? unit->addr_base : unit->str_offsets_base;
 	uint64_t section_size = unit->file->sections[section].size;
 	struct cursor c;
 
@@ -368,9 +468,10 @@ bool dwarf_unit__address(const struct dwarf_unit *unit, const struct form_value 
 			 uint64_t *ret)
 {
 	*ret = value->number;
+	/* Addresses are the linker's, and so in the linked file. */
 	if (value->class == FORM_ADDRESS_INDEX)
-		return table_entry(unit, DWARF_ADDR, unit->addr_base, value->number,
-				   unit->encoding.address_size, ret);
+		return table_entry(unit->skeleton ? unit->skeleton : unit, DWARF_ADDR,
+				   value->number, unit->encoding.address_size, ret);
 	return value->class == FORM_ADDRESS;
 }
 
@@ -390,8 +491,8 @@ struct dwarf_string dwarf_unit__string(const struct dwarf_unit *unit,
 	case FORM_ALT_STRP:
 		return (struct dwarf_string){file->alt, DWARF_STR, value->number};
 	case FORM_STRING_INDEX:
-		if (table_entry(unit, DWARF_STR_OFFSETS, unit->str_offsets_base, value->number,
-				unit->encoding.offset_size, &off))
+		if (table_entry(unit, DWARF_STR_OFFSETS, value->number, unit->encoding.offset_size,
+				&off))
 			return (struct dwarf_string){file, DWARF_STR, off};
 		return (struct dwarf_string){0};
 	default:

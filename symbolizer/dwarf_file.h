@@ -3,7 +3,9 @@
  * The DWARF of one file, versions 2 to 5, in 32 or 64 bits: its sections and its units.
  *
  * Only the head of each unit and its first DIE are read at first; units that matter are loaded one
- * after the other. A file that dwz has thinned out refers to a second one, the alternate file.
+ * after the other. A file that dwz has thinned out refers to a second one, the alternate file. A
+ * program of split units (section 3.1.3) has but their skeletons, and the rest is in a split file:
+ * the .dwo of one unit, or the .dwp of all.
  */
 #ifndef SYMBOLIZER_DWARF_FILE_H
 #define SYMBOLIZER_DWARF_FILE_H
@@ -29,6 +31,7 @@ enum dwarf_section {
 	DWARF_RNGLISTS,
 	DWARF_RANGES,
 	DWARF_ARANGES,
+	DWARF_UNIT_INDEX,
 	DWARF_SECTIONS
 };
 
@@ -58,9 +61,14 @@ struct dwarf_unit {
 	uint16_t language; /* DW_LANG_…; 0 = not said */
 	uint64_t low_pc;   /* what its range lists are relative to */
 	uint64_t addr_base, str_offsets_base, rnglists_base, ranges_base;
-	uint64_t line_off; /* in .debug_line; UINT64_MAX = none */
+	uint64_t line_off;     /* in .debug_line; UINT64_MAX = none */
+	uint64_t rnglists_off; /* what offsets of range lists are relative to */
 	struct dwarf_string directory;
 	struct dwarf_pcs pcs;
+	bool has_split_id;
+	uint64_t split_id; /* the same in both halves of a split unit */
+	/* The other half, where there is one: of the skeleton the split unit, and the other way. */
+	const struct dwarf_unit *split, *skeleton;
 };
 
 /*
@@ -69,6 +77,14 @@ struct dwarf_unit {
  */
 int dwarf_file__open(struct dwarf_file **ret, const struct elf_file *file, struct limits *limits);
 struct dwarf_file *dwarf_file__close(struct dwarf_file *file);
+
+/* The same of a split file. */
+int dwarf_file__open_split(struct dwarf_file **ret, const struct elf_file *file,
+			   struct limits *limits);
+
+/* Joins the halves of FILE's units that SPLIT, which must outlive it, has. Returns how many, or
+ * -ENOMEM. */
+int dwarf_file__join(struct dwarf_file *file, struct dwarf_file *split);
 
 /* The file that dwz has moved common parts to; borrowed. NULL = there is none. */
 void dwarf_file__set_alt(struct dwarf_file *file, struct dwarf_file *alt);
@@ -79,6 +95,9 @@ const struct dwarf_unit *dwarf_file__unit(const struct dwarf_file *file, size_t 
 
 /* The unit that OFF of .debug_info lies in, or NULL. */
 const struct dwarf_unit *dwarf_file__unit_at(const struct dwarf_file *file, uint64_t off);
+
+/* The unit that holds UNIT's DIEs: itself, unless it is a skeleton with its other half. */
+const struct dwarf_unit *dwarf_unit__whole(const struct dwarf_unit *unit);
 
 /* The abbreviations of UNIT, as abbrevs__get(). */
 int dwarf_unit__abbrevs(const struct dwarf_unit *unit, const struct abbrev_table **ret);

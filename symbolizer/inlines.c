@@ -213,7 +213,7 @@ static int visit_die(struct inlines *inlines, struct visit *v, bool *ret_descend
 static int walk_once(struct inlines *inlines, struct visit *v)
 {
 	bool descend = true, started;
-	int r = die_walk__init(&inlines->walk, v->unit->unit, &started);
+	int r = die_walk__init(&inlines->walk, dwarf_unit__whole(v->unit->unit), &started);
 
 	inlines->context[0] = INLINE_NODE_NONE;
 	v->in_function = 0;
@@ -258,7 +258,7 @@ int inlines__walk(struct inlines *inlines, const struct unit *unit, const uint64
 	    .unit = unit,
 	    .vaddrs = vaddrs,
 	    .limits = limits,
-	    .enters_types = !language_is_c(unit->unit),
+	    .enters_types = !language_is_c(dwarf_unit__whole(unit->unit)),
 	    .n_left = count_left(inlines, unit),
 	};
 	int r = walk_once(inlines, &v);

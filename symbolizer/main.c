@@ -48,14 +48,15 @@ static int answer_symbolize(const struct ipc_msg *msg, struct ipc_msg *ret)
 {
 	const struct msg_symbolize *q = msg->payload;
 	const void *offs = q + 1;
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct limits limits;
 	uint32_t n_fds = 0;
 	size_t n;
 	int r;
 
 	if (msg->n_bytes < sizeof(*q) || q->n_addrs > SYMBOLIZE_ADDRS_MAX || q->has_debug > 1 ||
-	    q->has_alt > 1 || msg->n_fds != 1 + q->has_debug + q->has_alt ||
+	    q->has_alt > 1 || q->has_split > 1 ||
+	    msg->n_fds != 1 + q->has_debug + q->has_alt + q->has_split ||
 	    msg->n_bytes != sizeof(*q) + (size_t)q->n_addrs * sizeof(uint64_t))
 		return -EINVAL;
 	fds.file = msg->fds[n_fds++];
@@ -63,6 +64,8 @@ static int answer_symbolize(const struct ipc_msg *msg, struct ipc_msg *ret)
 		fds.debug = msg->fds[n_fds++];
 	if (q->has_alt)
 		fds.alt = msg->fds[n_fds++];
+	if (q->has_split)
+		fds.split = msg->fds[n_fds++];
 	r = symbolize_offsets(&fds, offs, q->n_addrs, &ret->payload, &n, &limits);
 	if (r < 0)
 		return r;

@@ -25,6 +25,7 @@ struct files {
 	struct elf_file *file;
 	struct elf_file *debug; /* NULL = none that fits */
 	struct elf_file *alt;	/* NULL = none that fits */
+	struct elf_file *split; /* NULL = none */
 	struct elf_file *mini;	/* .gnu_debugdata; NULL = none that can be used */
 	int mini_fd;
 	bool debug_ignored;
@@ -41,7 +42,6 @@ struct queries {
 DEFINE_CLEANUP(struct elf_file *, elf_file__close);
 DEFINE_CLEANUP(struct answer *, answer__free);
 DEFINE_CLEANUP(struct symtab *, symtab__free);
-DEFINE_CLEANUP(struct dwarf_file *, dwarf_file__close);
 DEFINE_CLEANUP(struct plt *, plt__free);
 DEFINE_CLEANUP(struct gopclntab *, gopclntab__close);
 
@@ -66,14 +66,16 @@ static void files__fini(struct files *files)
 	elf_file__close(files->file);
 	elf_file__close(files->debug);
 	elf_file__close(files->alt);
+	elf_file__close(files->split);
 	elf_file__close(files->mini);
 	close_fd(files->mini_fd);
 }
 
-/* True where DEBUG is the debug information of FILE: the build ids say so, or the CRC if there are
- * none. */
-static bool debug_fits(const struct elf_file *file, const struct elf_file *debug)
+/* True where DEBUG is the debug information of the file: the build ids say so, or the CRC if there
+ * are none. */
+static bool debug_fits(const struct files *files, const struct elf_file *debug)
 {
+	const struct elf_file *file = files->file;
 	const struct msg_build_id *id = elf_file__build_id(file);
 	const struct msg_build_id *debug_id = elf_file__build_id(debug);
 	uint32_t want, crc;
@@ -85,13 +87,24 @@ static bool debug_fits(const struct elf_file *file, const struct elf_file *debug
 	       crc == want;
 }
 
-static bool alt_fits(const struct elf_file *source, const struct elf_file *alt)
+static bool is_linked_to(const struct elf_file *source, const struct elf_file *alt)
 {
 	struct msg_build_id want;
 	char path[1024];
 
-	return elf_file__altlink(source, path, &want) &&
+	return source && elf_file__altlink(source, path, &want) &&
 	       build_id_equal(&want, elf_file__build_id(alt));
+}
+
+static bool alt_fits(const struct files *files, const struct elf_file *alt)
+{
+	return is_linked_to(files->file, alt) || is_linked_to(files->debug, alt);
+}
+
+/* Its units have numbers, which are held against those of the skeletons when both are read. */
+static bool split_fits(const struct files *files, const struct elf_file *split)
+{
+	return elf_file__section(split, ".debug_info.dwo") != NULL;
 }
 
 /* The file whose DWARF serves; NULL where there is none. */
@@ -104,32 +117,37 @@ static struct elf_file *dwarf_source(const struct files *files)
 	return NULL;
 }
 
+/* Opens a file beside the one that is asked about, FD, -1 = none. One that cannot be used, or that
+ * FITS says is another's, is NULL, and said to be ignored. 0 or -ENOMEM. */
+static int open_beside(struct files *files, int fd,
+		       bool (*fits)(const struct files *files, const struct elf_file *beside),
+		       struct elf_file **ret)
+{
+	int r;
+
+	if (fd < 0)
+		return 0;
+	r = elf_file__open(ret, fd);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0 || !fits(files, *ret)) {
+		*ret = elf_file__close(*ret);
+		files->debug_ignored = true;
+	}
+	return 0;
+}
+
 static int open_files(struct files *files, const struct symbolize_fds *fds)
 {
 	int r = elf_file__open(&files->file, fds->file);
 
-	if (r < 0)
-		return r;
-	if (fds->debug >= 0) {
-		r = elf_file__open(&files->debug, fds->debug);
-		if (r == -ENOMEM)
-			return r;
-		if (r < 0 || !debug_fits(files->file, files->debug)) {
-			files->debug = elf_file__close(files->debug);
-			files->debug_ignored = true;
-		}
-	}
-	if (fds->alt >= 0) {
-		r = elf_file__open(&files->alt, fds->alt);
-		if (r == -ENOMEM)
-			return r;
-		if (r < 0 || !(alt_fits(files->file, files->alt) ||
-			       (files->debug && alt_fits(files->debug, files->alt)))) {
-			files->alt = elf_file__close(files->alt);
-			files->debug_ignored = true;
-		}
-	}
-	return 0;
+	if (r == 0)
+		r = open_beside(files, fds->debug, debug_fits, &files->debug);
+	if (r == 0)
+		r = open_beside(files, fds->alt, alt_fits, &files->alt);
+	if (r == 0)
+		r = open_beside(files, fds->split, split_fits, &files->split);
+	return r;
 }
 
 static void queries__fini(struct queries *q)
@@ -208,21 +226,49 @@ static int load_symtab(struct symtab *symtab, const struct files *files, struct 
 	return r;
 }
 
+/* The DWARF of a request. */
+struct dwarf_files {
+	struct dwarf_file *main, *alt, *split; /* alt, split: NULL = none */
+};
+
+static void dwarf_files__fini(struct dwarf_files *d)
+{
+	dwarf_file__close(d->main);
+	dwarf_file__close(d->alt);
+	dwarf_file__close(d->split);
+}
+
+static int open_dwarf(struct dwarf_files *d, struct files *files, const struct elf_file *source,
+		      struct limits *limits)
+{
+	int r = dwarf_file__open(&d->main, source, limits);
+
+	if (r == 0 && files->alt)
+		r = dwarf_file__open(&d->alt, files->alt, limits);
+	if (r == 0 && files->split)
+		r = dwarf_file__open_split(&d->split, files->split, limits);
+	if (r < 0)
+		return r;
+	dwarf_file__set_alt(d->main, d->alt);
+	if (!d->split)
+		return 0;
+	r = dwarf_file__join(d->main, d->split);
+	files->debug_ignored |= r == 0;
+	return MIN(r, 0);
+}
+
 /* Names what the DWARF of SOURCE can name. */
-static int name_from_dwarf(const struct files *files, struct elf_file *source, struct queries *q,
+static int name_from_dwarf(struct files *files, const struct elf_file *source, struct queries *q,
 			   const struct symtab *symtab, struct answer *answer,
 			   struct limits *limits)
 {
-	_cleanup_(dwarf_file__closep) struct dwarf_file *alt = NULL, *dwarf = NULL;
-	int r = dwarf_file__open(&dwarf, source, limits);
+	_cleanup_(dwarf_files__fini) struct dwarf_files dwarf = {0};
+	int r = open_dwarf(&dwarf, files, source, limits);
 
-	if (r == 0 && files->alt)
-		r = dwarf_file__open(&alt, files->alt, limits);
 	if (r < 0)
 		return r;
-	dwarf_file__set_alt(dwarf, alt);
 	return sweep_run(&(struct sweep){
-	    .dwarf = dwarf,
+	    .dwarf = dwarf.main,
 	    .vaddrs = q->vaddrs,
 	    .addrs = q->addrs,
 	    .n = q->n,

@@ -21,7 +21,7 @@ int symbolize_identify(int fd, struct msg_identity *ret);
 
 /* Descriptors of MSG_SYMBOLIZE; -1 where there is none. */
 struct symbolize_fds {
-	int file, debug, alt;
+	int file, debug, alt, split;
 };
 
 /*

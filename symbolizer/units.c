@@ -203,7 +203,8 @@ static int add_function_ranges(struct units *units, size_t unit)
 	struct die_walk walk;
 	struct die_ranges ranges;
 	bool descend = true, started;
-	int r = die_walk__init(&walk, dwarf_file__unit(units->file, unit), &started);
+	const struct dwarf_unit *whole = dwarf_unit__whole(dwarf_file__unit(units->file, unit));
+	int r = die_walk__init(&walk, whole, &started);
 
 	if (!started)
 		return r;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,6 +153,25 @@ static bool same_build_id(const struct msg_build_id *a, const struct msg_build_i
 	return a->size == b->size && !memcmp(a->bytes, b->bytes, a->size);
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Opens the package of split units, "<file>.dwp", where distributions and linkers put it. 0 or
+ * -errno. */
+static int open_package(const struct object *object, int *ret_fd)
+{
+	char name[NAME_MAX + 1];
+	int n = snprintf(name, sizeof(name), "%s.dwp", base_name(object->id.path));
+
+	if (n >= (int)sizeof(name))
+		return 0;
+	return MIN(opener_open_debuglink(object->id.path, name, ret_fd), 0);
+}
+
 /* Finds what belongs to the object's file: its separate debug file and that one's dwz file. */
 static int open_debug(struct naming *n, const struct object *object, const struct msg_identity *id,
 		      int *ret_debug, int *ret_alt)
@@ -186,13 +206,6 @@ static int open_debug(struct naming *n, const struct object *object, const struc
 }
 
 /* ---- names from the symbolizer --------------------------------------------------------------- */
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
 
 static int plain_at(struct naming *n, const struct object *object, uint64_t vaddr,
 		    enum name_source source, uint32_t *ret)
@@ -229,9 +242,9 @@ static int remember_answer(struct naming *n, const struct object *object, const 
 static int symbolize_file(struct naming *n, const struct window_object *wo, int fd,
 			  const uint64_t *offs, uint32_t n_offs, struct named_window *out)
 {
-	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1};
+	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1, .split = -1};
 	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	cleanup_close int debug = -1, alt = -1;
+	cleanup_close int debug = -1, alt = -1, split = -1;
 	struct object_state *st;
 	struct msg_identity id;
 	struct symbols_view v;
@@ -249,9 +262,12 @@ static int symbolize_file(struct naming *n, const struct window_object *wo, int 
 		st->build_id = id.build_id;
 		r = open_debug(n, wo->object, &id, &debug, &alt);
 	}
+	if (r == SYMBOLIZER_OK)
+		r = open_package(wo->object, &split);
 	if (r == SYMBOLIZER_OK) {
 		files.debug = debug;
 		files.alt = alt;
+		files.split = split;
 		r = symbolizer_client__symbolize(n->client, &files, offs, n_offs, &answer, &v);
 	}
 	if (r == SYMBOLIZER_OK) {

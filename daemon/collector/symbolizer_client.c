@@ -334,6 +334,10 @@ int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbo
 		head.has_alt = 1;
 		question.fds[question.n_fds++] = files->alt;
 	}
+	if (files->split >= 0) {
+		head.has_split = 1;
+		question.fds[question.n_fds++] = files->split;
+	}
 	question.n_bytes = (uint32_t)(sizeof(head) + n * sizeof(*offs));
 	payload = malloc(question.n_bytes);
 	if (!payload)

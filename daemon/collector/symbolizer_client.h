@@ -80,6 +80,7 @@ struct symbolizer_files {
 	int file;
 	int debug; /* separate debug file */
 	int alt;   /* dwz file */
+	int split; /* split units: .dwp */
 };
 
 /*

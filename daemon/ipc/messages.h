@@ -71,15 +71,16 @@ struct msg_identity {
 
 /*
  * MSG_SYMBOLIZE: names the code at N_ADDRS file offsets, sorted ascending, each once. Descriptors:
- * the file, then the separate debug file if HAS_DEBUG, then the dwz file if HAS_ALT. A debug file
- * whose build id (or, where neither has one, whose CRC) does not fit is ignored and said in the
+ * the file, then the separate debug file if HAS_DEBUG, then the dwz file if HAS_ALT, then the file
+ * with the split units (.dwp, .dwo) if HAS_SPLIT. A debug file whose build id (or, where neither
+ * has one, whose CRC) does not fit, or which has no unit of the file's, is ignored and said in the
  * answer. Payload: this header, then uint64_t offs[n_addrs].
  */
 struct msg_symbolize {
 	uint32_t n_addrs;
 	uint32_t has_debug;
 	uint32_t has_alt;
-	uint32_t reserved;
+	uint32_t has_split;
 };
 
 #define SYMBOLIZE_ADDRS_MAX (1u << 20)

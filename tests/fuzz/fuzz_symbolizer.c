@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (uint64_t i = 0; i < N_OFFS; i++)
 		offs[i] = i * (size / N_OFFS + 1);
 	symbolize_identify(fd, &identity);
-	/* The file is also its own debug and dwz file: as far as it can get in. */
-	if (symbolize_offsets(&(struct symbolize_fds){fd, fd, fd}, offs, N_OFFS, &payload, &n,
+	/* The file is also its own debug, dwz and split file: as far as it can get in. */
+	if (symbolize_offsets(&(struct symbolize_fds){fd, fd, fd, fd}, offs, N_OFFS, &payload, &n,
 			      &limits) == 0) {
 		int r = symbols_view__init(&view, payload, n, N_OFFS);
 

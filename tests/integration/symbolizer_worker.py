@@ -107,10 +107,10 @@ class Worker:
         return Identity(bid[:n].hex(), bool(dwarf), link.rstrip(b"\0").decode(), crc,
                         alt[:n_alt].hex(), path.rstrip(b"\0").decode())
 
-    def symbolize(self, path, offs, debug=None, alt=None):
+    def symbolize(self, path, offs, debug=None, alt=None, split=None):
         """Returns ([Addr], debug_ignored)."""
-        fds = [os.open(p, os.O_RDONLY) for p in (path, debug, alt) if p]
-        payload = struct.pack("=4I", len(offs), bool(debug), bool(alt), 0)
+        fds = [os.open(p, os.O_RDONLY) for p in (path, debug, alt, split) if p]
+        payload = struct.pack("=4I", len(offs), bool(debug), bool(alt), bool(split))
         payload += array.array("Q", offs).tobytes()
         try:
             body = self.ask(SYMBOLIZE, payload, fds)

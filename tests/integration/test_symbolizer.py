@@ -305,6 +305,33 @@ def test_dwo_is_not_opened(worker, tmp_path):
     assert all(a.frames[0].name == "outer(int)" and a.frames[0].line for a in addrs)
 
 
+@pytest.mark.parametrize("flags", [["g++"], ["g++", "-gdwarf-4"], ["clang++"], ["clang++", "-gdwarf-5"]], ids="_".join)
+@pytest.mark.parametrize("packed", [False, True])
+def test_split_units(worker, tmp_path, flags, packed):
+    """The other halves of two units, from the file of one of them or from a package of both."""
+    need("llvm-symbolizer", "llvm-dwp", flags[0])
+    flags = [*flags, "-O2", "-g", "-gsplit-dwarf"]
+    if flags[0] == "clang++":
+        flags.append("-fno-split-dwarf-inlining")
+    (tmp_path / "other.cc").write_text("volatile int v; static inline int twice(int x) { v = x; return v * 2; }\n"
+                                       "int other(int x) { return twice(x) + twice(v); }\n")
+    (tmp_path / "program.cc").write_text(SOURCE)
+    for unit in ("other", "program"):
+        subprocess.run([*flags, "-c", "-o", unit + ".o", unit + ".cc"], check=True, cwd=tmp_path)
+    program = str(tmp_path / "program")
+    subprocess.run([flags[0], "-o", program, "program.o", "other.o"], check=True, cwd=tmp_path)
+    split, pattern = str(tmp_path / "program.dwo"), "outer|^main$"
+    if packed:
+        split, pattern = program + ".dwp", "outer|^main$|other"
+        subprocess.run(["llvm-dwp", "-o", split, "program.dwo", "other.dwo"], check=True, cwd=tmp_path)
+    addrs, bad = compare(worker, program, code_of(program, pattern), split=split)
+    assert not bad, bad[:3]
+    assert max(len(a.frames) for a in addrs) == 3
+    # Another program's is ignored, and the answer says so.
+    _, ignored = worker.symbolize("/bin/true", [text_section("/bin/true").off], split=program)
+    assert ignored
+
+
 def test_rust(worker, tmp_path):
     need("rustc", "llvm-symbolizer")
     (tmp_path / "p.rs").write_text("""

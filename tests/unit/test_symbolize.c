@@ -38,7 +38,7 @@ static uint64_t off_of(const struct self_file *self, uint64_t vaddr)
 static void names_itself(void **state)
 {
 	struct self_file self = {0};
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct symbols_view view;
 	struct limits limits;
 	uint64_t offs[2];
@@ -82,7 +82,7 @@ __asm__(".text\n"
 static void a_function_may_be_returned_to_at_its_start(void **state)
 {
 	struct self_file self = {0};
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct symbols_view view;
 	struct limits limits;
 	uint64_t offs[3];
@@ -123,7 +123,7 @@ static void identifies_itself(void **state)
 static void a_debug_file_that_does_not_fit_is_ignored(void **state)
 {
 	static const char note[] = "\4\0\0\0\4\0\0\0\3\0\0\0GNU\0\1\2\3\4";
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct self_file self = {0};
 	struct symbols_view view;
 	struct elf_image image;
@@ -194,7 +194,7 @@ static int stripped_fd(const struct elf_image *mini, size_t cut, uint64_t *ret_o
 
 static void names_from_gnu_debugdata(void **state)
 {
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct symbols_view view;
 	struct elf_image mini;
 	struct limits limits;
@@ -224,7 +224,7 @@ static void names_from_gnu_debugdata(void **state)
 static void wrong_questions_are_refused(void **state)
 {
 	const uint64_t backwards[] = {2, 1}, twice[] = {1, 1};
-	struct symbolize_fds fds = {-1, -1, -1};
+	struct symbolize_fds fds = {-1, -1, -1, -1};
 	struct self_file self = {0};
 	struct msg_identity identity;
 	struct limits limits;

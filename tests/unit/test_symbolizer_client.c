@@ -205,7 +205,7 @@ static int symbolize(struct symbolizer_client *c, uint64_t off, struct ipc_msg *
 		     struct symbols_view *v)
 {
 	cleanup_close int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1};
+	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1, .split = -1};
 
 	return symbolizer_client__symbolize(c, &files, &off, 1, msg, v);
 }
