@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/strpool.h"
 #include "base/util.h"
+#include "daemon/collector/kernel_modules.h"
 
 /* The kernel's own limit is 512 for a name (KSYM_NAME_LEN) and 64 for a module. */
 #define LINE_MAX_BYTES 1024
@@ -36,12 +37,19 @@ struct symbol {
 };
 _Static_assert(sizeof(struct symbol) == 16, "the budget of the table");
 
+/* Memory of a module, from its code on. */
+struct module {
+	uint64_t start, end;
+};
+
 struct kallsyms {
 	struct symbol *symbols;
 	size_t n, cap;
 	char *names;
 	size_t n_names, cap_names;
 	struct strpool modules;
+	struct module *ranges; /* by start */
+	size_t n_ranges, cap_ranges;
 	uint64_t stext, etext; /* 0 = not seen */
 	size_t n_bad_lines;
 
@@ -56,6 +64,7 @@ struct kallsyms *kallsyms__free(struct kallsyms *ks)
 		return NULL;
 	free(ks->symbols);
 	free(ks->names);
+	free(ks->ranges);
 	strpool__fini(&ks->modules);
 	free(ks);
 	return NULL;
@@ -354,8 +363,49 @@ int kallsyms__new(struct kallsyms **ret, int fd)
 	return publish(&ks, ret);
 }
 
+static int by_start(const void *pa, const void *pb)
+{
+	const struct module *a = pa, *b = pb;
+
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+
+int kallsyms__set_modules(struct kallsyms *ks, const char *modules)
+{
+	struct kernel_module m;
+
+	ks->n_ranges = 0;
+	while (kernel_modules_next(&modules, &m)) {
+		int r = array_reserve(&ks->ranges, &ks->cap_ranges, ks->n_ranges + 1,
+				      sizeof(*ks->ranges));
+
+		if (r < 0)
+			return r;
+		ks->ranges[ks->n_ranges++] = (struct module){m.start, m.end};
+	}
+	if (ks->n_ranges)
+		qsort(ks->ranges, ks->n_ranges, sizeof(*ks->ranges), by_start);
+	return 0;
+}
+
 /* ---- asking ------------------------------------------------------------------------------------
  */
+
+/* Where the module ends that ADDR lies in; UINT64_MAX where it lies in none that is known. */
+static uint64_t module_end(const struct kallsyms *ks, uint64_t addr)
+{
+	size_t lo = 0, hi = ks->n_ranges;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (ks->ranges[mid].start <= addr)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo > 0 && addr < ks->ranges[lo - 1].end ? ks->ranges[lo - 1].end : UINT64_MAX;
+}
 
 /* The end of symbol I, by the rule of the header. */
 static uint64_t symbol_end(const struct kallsyms *ks, size_t i)
@@ -364,6 +414,7 @@ static uint64_t symbol_end(const struct kallsyms *ks, size_t i)
 	uint64_t limit = s->addr + MIN(KALLSYMS_TAIL_MAX, UINT64_MAX - s->addr);
 	bool alone = !strcmp(strpool__get(&ks->modules, s->module), "bpf");
 
+	limit = MIN(limit, module_end(ks, s->addr));
 	if (!next)
 		return limit;
 	if (alone || next->module != s->module)
@@ -414,6 +465,7 @@ struct kallsyms_stats kallsyms__stats(const struct kallsyms *ks)
 	    .n_bad_lines = ks->n_bad_lines,
 	    .n_bytes = sizeof(*ks) + ks->cap * sizeof(*ks->symbols) + ks->cap_names +
 		       ks->modules.cap_bytes + ks->modules.cap * sizeof(*ks->modules.offs) +
-		       ks->modules.index.n_slots * sizeof(*ks->modules.index.slots),
+		       ks->modules.index.n_slots * sizeof(*ks->modules.index.slots) +
+		       ks->cap_ranges * sizeof(*ks->ranges),
 	};
 }

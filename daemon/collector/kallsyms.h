@@ -9,8 +9,8 @@
  * threads.
  *
  * kallsyms has no sizes. A symbol ends where the next one begins; the last one of a module, and
- * each BPF program, is taken to be at most KALLSYMS_TAIL_MAX long; in vmlinux nothing reaches over
- * _etext or _einittext.
+ * each BPF program, is taken to be at most KALLSYMS_TAIL_MAX long, and not to reach over the end of
+ * its module where that is known; in vmlinux nothing reaches over _etext or _einittext.
  */
 #ifndef COLLECTOR_KALLSYMS_H
 #define COLLECTOR_KALLSYMS_H
@@ -49,6 +49,9 @@ int kallsyms__new(struct kallsyms **ret, int fd);
 
 /* The same from the N bytes at TEXT, which are not kept. */
 int kallsyms__parse(struct kallsyms **ret, const char *text, size_t n);
+
+/* Tells a new table where modules end: MODULES is the text of /proc/modules. 0 or -ENOMEM. */
+int kallsyms__set_modules(struct kallsyms *ks, const char *modules);
 
 /* Takes NULL. Returns NULL. */
 struct kallsyms *kallsyms__free(struct kallsyms *ks);

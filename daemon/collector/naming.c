@@ -16,6 +16,7 @@
 #include "base/util.h"
 #include "daemon/collector/jit_namer.h"
 #include "daemon/collector/kallsyms.h"
+#include "daemon/collector/kernel_modules.h"
 #include "daemon/collector/names_answer.h"
 #include "daemon/collector/vdso.h"
 #include "daemon/opener/opener.h"
@@ -29,6 +30,9 @@ struct object_state {
 
 /* Objects remembered; at the limit all are forgotten and asked about once more. */
 #define OBJECT_STATES_MAX 8192
+
+/* A line of /proc/modules has 60 bytes, and the names of the modules that use it. */
+#define MODULES_BYTES_MAX (1u << 20)
 
 /* A frame whose name is not known yet. */
 struct miss {
@@ -48,6 +52,7 @@ struct naming {
 	struct kallsyms *kallsyms; /* NULL = not read, or hidden */
 	const char *kernel_hidden;
 	atomic_bool kernel_stale;
+	uint64_t modules_id;	    /* which modules there were when it was read */
 	uint64_t kernel_generation; /* keeps names of an older kallsyms apart */
 	struct jit_namer jit;
 	int vdso_fd; /* a copy of our own; -1 = not made yet */
@@ -400,22 +405,52 @@ static int name_jit(struct naming *n, const struct window *w, struct named_windo
 
 /* ---- the kernel ------------------------------------------------------------------------------ */
 
+/* Who hides the kernel's addresses (kallsyms_show_value() in kernel/ksyms_common.c). */
+static const char *why_hidden(void)
+{
+	cleanup_free char *text = NULL;
+
+	if (read_text_file(AT_FDCWD, "/proc/sys/kernel/kptr_restrict", 64, &text, NULL) == 0 &&
+	    text[0] == '2')
+		return "kernel.kptr_restrict is 2: set it to 1 or less";
+	return "CAP_SYSLOG is missing";
+}
+
+/* The text of /proc/modules, which no event tells of; empty for a kernel that takes none. */
+static int read_modules(char **ret)
+{
+	int r = read_text_file(AT_FDCWD, "/proc/modules", MODULES_BYTES_MAX, ret, NULL);
+
+	if (r == 0 || r == -ENOMEM)
+		return r;
+	*ret = strdup("");
+	return *ret ? 0 : -ENOMEM;
+}
+
 static int load_kallsyms(struct naming *n)
 {
+	cleanup_free char *modules = NULL;
 	cleanup_close int fd = -1;
-	int r;
+	uint64_t modules_id;
+	int r = read_modules(&modules);
 
-	if (!atomic_exchange(&n->kernel_stale, false))
+	if (r < 0)
+		return r;
+	modules_id = kernel_modules_id(modules);
+	if (!atomic_exchange(&n->kernel_stale, false) && modules_id == n->modules_id)
 		return 0;
+	n->modules_id = modules_id;
 	n->kallsyms = kallsyms__free(n->kallsyms);
 	n->kernel_generation++;
 	n->kernel_hidden = NULL;
 	fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 	r = fd < 0 ? -errno : kallsyms__new(&n->kallsyms, fd);
+	if (r == 0)
+		r = kallsyms__set_modules(n->kallsyms, modules);
 	if (r == -ENOMEM)
 		return r;
 	if (r == KALLSYMS_HIDDEN)
-		n->kernel_hidden = "kernel.kptr_restrict hides them, or CAP_SYSLOG is missing";
+		n->kernel_hidden = why_hidden();
 	else if (r != 0)
 		n->kernel_hidden = "/proc/kallsyms cannot be read";
 	return 0;
@@ -443,6 +478,27 @@ static int kernel_range(struct naming *n, const char *name, uint64_t start, uint
 	*range = (struct naming_kernel_range){.start = start, .end = end};
 	snprintf(range->name, sizeof(range->name), "%s", name);
 	return 0;
+}
+
+/*
+ * "bpf_prog_6deef7357e7b4530_on_sample" is called "bpf_prog_on_sample": the tag in between is a hash
+ * of the code, which says nothing to a reader and splits a program's history at each change.
+ */
+static int kernel_chain(struct naming *n, const struct kallsyms_symbol *sym, uint32_t *ret)
+{
+	static const char prefix[] = "bpf_prog_";
+	const size_t n_prefix = sizeof(prefix) - 1, n_tag = 16;
+	const char *tag = sym->name + n_prefix;
+	struct names_line line = {0};
+	char name[LINE_MAX];
+	int r;
+
+	if (strcmp(sym->module, "bpf") || strncmp(sym->name, prefix, n_prefix) ||
+	    strspn(tag, "0123456789abcdef") != n_tag || tag[n_tag] != '_' || !tag[n_tag + 1])
+		return names__plain(n->names, sym->name, NAME_KALLSYMS, ret);
+	snprintf(name, sizeof(name), "%s%s", prefix, tag + n_tag + 1);
+	r = names__function(n->names, name, sym->name, "", 0, &line.function);
+	return r < 0 ? r : names__chain(n->names, &line, 1, NAME_KALLSYMS, ret);
 }
 
 static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
@@ -474,7 +530,7 @@ static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chai
 	*ret_chain = names__find(n->names, serial, addr);
 	if (*ret_chain != NAMES_NONE)
 		return 0;
-	r = names__plain(n->names, sym.name, NAME_KALLSYMS, ret_chain);
+	r = kernel_chain(n, &sym, ret_chain);
 	return r < 0 ? r : names__remember(n->names, serial, addr, *ret_chain);
 }
 

@@ -103,6 +103,27 @@ static void symbols_end(void **state)
 	kallsyms__free(ks);
 }
 
+/* Nor over the end of its module, as /proc/modules tells it. */
+static void modules_end(void **state)
+{
+	struct kallsyms *ks = parse(small);
+
+	assert_int_equal(kallsyms__set_modules(ks, "kvm 1048576 0 - Live 0xffffffffc0100000\n"
+						   "nf_tables 768 1 - Live 0xffffffffc0002000\n"
+						   "hidden 4096 0 - Live 0x0000000000000000\n"),
+			 0);
+	finds(ks, 0xffffffffc0002100, "second", "nf_tables");
+	finds(ks, 0xffffffffc00022ff, "second", "nf_tables");
+	finds_none(ks, 0xffffffffc0002300);
+	finds(ks, 0xffffffffc0100000 + KALLSYMS_TAIL_MAX - 1, "other", "kvm");
+	finds_none(ks, 0xffffffffc0100000 + KALLSYMS_TAIL_MAX);
+	finds(ks, 0xffffffffc0300000 + KALLSYMS_TAIL_MAX - 1, "bpf_prog_6deef7357e7b4530_on_sample",
+	      "bpf");
+	assert_int_equal(kallsyms__set_modules(ks, ""), 0);
+	finds(ks, 0xffffffffc0002300, "second", "nf_tables");
+	kallsyms__free(ks);
+}
+
 /* A function's name rather than a section mark; global before local; the native system call. */
 static void one_name_per_address(void **state)
 {
@@ -257,6 +278,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(names_code),
 	    cmocka_unit_test(symbols_end),
+	    cmocka_unit_test(modules_end),
 	    cmocka_unit_test(one_name_per_address),
 	    cmocka_unit_test(choice_is_deterministic),
 	    cmocka_unit_test(knows_the_text_range),
