@@ -292,6 +292,19 @@ static int write_user_mappings(struct profile_writer *pw, const struct profile_p
 	return r;
 }
 
+static bool is_kernel(const struct naming_kernel_range *range)
+{
+	return !strncmp(range->name, "[kernel", 7);
+}
+
+static uint64_t write_range(struct profile_writer *pw, const struct naming_kernel_range *range)
+{
+	return pprof_writer__mapping(pw->pprof, &(struct pprof_mapping){.start = range->start,
+									.limit = range->end,
+									.filename = range->name,
+									.build_id = ""});
+}
+
 static void write_kernel_mappings(struct profile_writer *pw)
 {
 	const struct window *w = pw->w;
@@ -300,17 +313,13 @@ static void write_kernel_mappings(struct profile_writer *pw)
 	for (size_t i = 0; i < pw->n_used_frames; i++)
 		if (w->frames[pw->used_frames[i]].kind == FRAME_KERNEL)
 			pw->range_mapping[pw->named->kernel_range[pw->used_frames[i]]] = 1;
-	for (size_t i = 0; i < pw->named->n_kernel_ranges; i++) {
-		const struct naming_kernel_range *range = &pw->named->kernel_ranges[i];
-
-		if (!pw->range_mapping[i])
-			continue;
-		pw->range_mapping[i] = pprof_writer__mapping(
-		    pw->pprof, &(struct pprof_mapping){.start = range->start,
-						       .limit = range->end,
-						       .filename = range->name,
-						       .build_id = ""});
-	}
+	/* The kernel itself comes last, after its modules. */
+	for (int kernel = 0; kernel < 2; kernel++)
+		for (size_t i = 0; i < pw->named->n_kernel_ranges; i++)
+			if (pw->range_mapping[i] &&
+			    is_kernel(&pw->named->kernel_ranges[i]) == kernel)
+				pw->range_mapping[i] =
+				    write_range(pw, &pw->named->kernel_ranges[i]);
 }
 
 static uint64_t write_function(struct profile_writer *pw, uint32_t function)
