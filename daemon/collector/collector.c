@@ -265,9 +265,6 @@ static int on_event(void *ctx, const struct sideband_event *ev)
 	struct collector *c = ctx;
 
 	switch (ev->type) {
-	case SIDEBAND_KSYMBOL:
-		finisher__kernel_changed(c->finisher);
-		return 0;
 	case SIDEBAND_LOST:
 		c->resync = true;
 		return 0;
@@ -291,6 +288,9 @@ static int take_event(void *ctx, const struct sideband_event *event)
 {
 	struct collector *c = ctx;
 
+	/* Nothing else depends on when it was. */
+	if (event->type == SIDEBAND_KSYMBOL)
+		return finisher__kernel_changed(c->finisher, event);
 	return timeline__add_event(c->timeline, event);
 }
 

@@ -455,7 +455,7 @@ bool finisher__take(struct finisher *f, struct window **ret, struct report *ret_
 	return any;
 }
 
-void finisher__kernel_changed(struct finisher *f)
+int finisher__kernel_changed(struct finisher *f, const struct sideband_event *event)
 {
-	naming__kernel_changed(f->naming);
+	return naming__kernel_changed(f->naming, event);
 }

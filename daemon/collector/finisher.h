@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "daemon/collector/naming.h"
+#include "daemon/collector/sideband.h"
 #include "daemon/collector/store.h"
 #include "daemon/collector/window.h"
 
@@ -96,7 +97,7 @@ void finisher__submit(struct finisher *f, struct window *w);
 /* Takes back a finished window, the caller's to free, and its report. False where there is none. */
 bool finisher__take(struct finisher *f, struct window **ret, struct report *ret_report);
 
-/* The kernel's symbols have changed. */
-void finisher__kernel_changed(struct finisher *f);
+/* The kernel's symbols have changed: EVENT (SIDEBAND_KSYMBOL) tells how. 0 or -ENOMEM. */
+int finisher__kernel_changed(struct finisher *f, const struct sideband_event *event);
 
 #endif

@@ -17,6 +17,7 @@
 #include "daemon/collector/jit_namer.h"
 #include "daemon/collector/kallsyms.h"
 #include "daemon/collector/kernel_modules.h"
+#include "daemon/collector/ksymbols.h"
 #include "daemon/collector/names_answer.h"
 #include "daemon/collector/vdso.h"
 #include "daemon/opener/opener.h"
@@ -51,6 +52,7 @@ struct naming {
 
 	struct kallsyms *kallsyms; /* NULL = not read, or hidden */
 	const char *kernel_hidden;
+	struct ksymbols *ksymbols;
 	atomic_bool kernel_stale;
 	uint64_t modules_id;	    /* which modules there were when it was read */
 	uint64_t kernel_generation; /* keeps names of an older kallsyms apart */
@@ -81,6 +83,8 @@ int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_
 	atomic_init(&n->kernel_stale, true);
 	r = names__new(&n->names);
 	if (r == 0)
+		r = ksymbols__new(&n->ksymbols);
+	if (r == 0)
 		r = symbolizer_client__new(&n->client, symbolizer, started, ctx);
 	if (r < 0)
 		return r;
@@ -95,6 +99,7 @@ struct naming *naming__free(struct naming *n)
 	symbolizer_client__free(n->client);
 	names__free(n->names);
 	kallsyms__free(n->kallsyms);
+	ksymbols__free(n->ksymbols);
 	hindex__fini(&n->state_index);
 	close_fd(n->vdso_fd);
 	free(n->states);
@@ -106,9 +111,12 @@ struct naming *naming__free(struct naming *n)
 	return NULL;
 }
 
-void naming__kernel_changed(struct naming *n)
+int naming__kernel_changed(struct naming *n, const struct sideband_event *event)
 {
 	atomic_store(&n->kernel_stale, true);
+	if (!event->bpf_program)
+		return 0;
+	return ksymbols__add(n->ksymbols, event->start, event->len, event->bpf_program);
 }
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -481,41 +489,55 @@ static int kernel_range(struct naming *n, const char *name, uint64_t start, uint
 }
 
 /*
- * "bpf_prog_6deef7357e7b4530_on_sample" is called "bpf_prog_on_sample": the tag in between is a hash
- * of the code, which says nothing to a reader and splits a program's history at each change.
+ * "bpf_prog_6deef7357e7b4530_on_sample" is called "bpf_prog_on_sample": the tag in between is a
+ * hash of the code, which says nothing to a reader and splits a program's history at each change.
  */
-static int kernel_chain(struct naming *n, const struct kallsyms_symbol *sym, uint32_t *ret)
+static int kernel_chain(struct naming *n, const char *symbol, const char *module, uint32_t *ret)
 {
 	static const char prefix[] = "bpf_prog_";
 	const size_t n_prefix = sizeof(prefix) - 1, n_tag = 16;
-	const char *tag = sym->name + n_prefix;
+	const char *tag = symbol + n_prefix;
 	struct names_line line = {0};
 	char name[LINE_MAX];
 	int r;
 
-	if (strcmp(sym->module, "bpf") || strncmp(sym->name, prefix, n_prefix) ||
+	if (strcmp(module, "bpf") || strncmp(symbol, prefix, n_prefix) ||
 	    strspn(tag, "0123456789abcdef") != n_tag || tag[n_tag] != '_' || !tag[n_tag + 1])
-		return names__plain(n->names, sym->name, NAME_KALLSYMS, ret);
+		return names__plain(n->names, symbol, NAME_KALLSYMS, ret);
 	snprintf(name, sizeof(name), "%s%s", prefix, tag + n_tag + 1);
-	r = names__function(n->names, name, sym->name, "", 0, &line.function);
+	r = names__function(n->names, name, symbol, "", 0, &line.function);
 	return r < 0 ? r : names__chain(n->names, &line, 1, NAME_KALLSYMS, ret);
+}
+
+/* What /proc/kallsyms does not know: a BPF program that is gone, or hidden like all else. */
+static int name_unknown_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
+				     uint32_t *ret_range)
+{
+	/* There is one "[kernel…" in a profile: what the kernel itself consists of. */
+	const char *range = n->kallsyms ? "[unknown kernel code]" : "[kernel]";
+	uint64_t page = addr & ~0xfffull;
+	struct ksymbol gone;
+	int r;
+
+	if (ksymbols__find(n->ksymbols, addr, &gone)) {
+		r = kernel_range(n, "[bpf]", gone.start, gone.end, ret_range);
+		return r < 0 ? r : kernel_chain(n, gone.name, "bpf", ret_chain);
+	}
+	r = kernel_range(n, range, page, page + 4096, ret_range);
+	return r < 0 ? r : names__plain(n->names, "[kernel]", NAME_NONE, ret_chain);
 }
 
 static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
 			     uint32_t *ret_range)
 {
-	uint64_t serial = UINT64_MAX - n->kernel_generation, start = addr & ~0xfffull;
+	uint64_t serial = UINT64_MAX - n->kernel_generation, start, end;
 	struct kallsyms_symbol sym;
 	char range[64];
 	int r;
 
-	if (!n->kallsyms || kallsyms__find(n->kallsyms, addr, &sym) != 0) {
-		r = kernel_range(n, "[kernel]", start, start + 4096, ret_range);
-		return r < 0 ? r : names__plain(n->names, "[kernel]", NAME_NONE, ret_chain);
-	}
+	if (!n->kallsyms || kallsyms__find(n->kallsyms, addr, &sym) != 0)
+		return name_unknown_kernel_frame(n, addr, ret_chain, ret_range);
 	if (!sym.module[0]) {
-		uint64_t end;
-
 		if (kallsyms__text(n->kallsyms, &start, &end) != 0 || addr < start || addr >= end) {
 			start = sym.start;
 			end = sym.end;
@@ -530,7 +552,7 @@ static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chai
 	*ret_chain = names__find(n->names, serial, addr);
 	if (*ret_chain != NAMES_NONE)
 		return 0;
-	r = kernel_chain(n, &sym, ret_chain);
+	r = kernel_chain(n, sym.name, sym.module, ret_chain);
 	return r < 0 ? r : names__remember(n->names, serial, addr, *ret_chain);
 }
 

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "daemon/collector/names.h"
+#include "daemon/collector/sideband.h"
 #include "daemon/collector/symbolizer_client.h"
 #include "daemon/collector/window.h"
 
@@ -38,9 +39,9 @@ int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_
 /* Takes NULL. Returns NULL. */
 struct naming *naming__free(struct naming *n);
 
-/* The kernel's symbols have changed: read them again before the next window. Callable from any
- * thread. */
-void naming__kernel_changed(struct naming *n);
+/* The kernel's symbols have changed: EVENT (SIDEBAND_KSYMBOL) tells how. They are read again before
+ * the next window. Callable from any thread. 0 or -ENOMEM. */
+int naming__kernel_changed(struct naming *n, const struct sideband_event *event);
 
 /* The result for one window; borrowed until the next naming__window(). */
 struct named_window {

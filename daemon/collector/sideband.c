@@ -189,6 +189,14 @@ struct comm_record {
 	char comm[];
 };
 
+struct ksymbol_record {
+	struct perf_event_header header;
+	uint64_t addr;
+	uint32_t len;
+	uint16_t type, flags;
+	char name[];
+};
+
 struct lost_record {
 	struct perf_event_header header;
 	uint64_t id, lost;
@@ -237,6 +245,16 @@ static bool decode_task(const struct task_record *r, struct sideband_event *ev)
 	return true;
 }
 
+static bool decode_ksymbol(const struct ksymbol_record *r, struct sideband_event *ev)
+{
+	ev->type = SIDEBAND_KSYMBOL;
+	ev->start = r->addr;
+	ev->len = r->len;
+	if (r->type == PERF_RECORD_KSYMBOL_TYPE_BPF)
+		ev->bpf_program = r->name;
+	return true;
+}
+
 static bool decode(const struct perf_event_header *h, struct sideband_event *ev)
 {
 	const struct sample_id *id = (const void *)((const char *)h + h->size - sizeof(*id));
@@ -251,8 +269,7 @@ static bool decode(const struct perf_event_header *h, struct sideband_event *ev)
 	case PERF_RECORD_EXIT:
 		return decode_task((const void *)h, ev);
 	case PERF_RECORD_KSYMBOL:
-		ev->type = SIDEBAND_KSYMBOL;
-		return true;
+		return decode_ksymbol((const void *)h, ev);
 	case PERF_RECORD_LOST:
 		ev->type = SIDEBAND_LOST;
 		ev->n_lost = ((const struct lost_record *)(const void *)h)->lost;
@@ -280,6 +297,10 @@ static bool well_formed(const struct perf_event_header *h)
 	case PERF_RECORD_FORK:
 	case PERF_RECORD_EXIT:
 		fixed = sizeof(struct task_record);
+		break;
+	case PERF_RECORD_KSYMBOL:
+		fixed = sizeof(struct ksymbol_record);
+		text = true;
 		break;
 	case PERF_RECORD_LOST:
 		fixed = sizeof(struct lost_record);

@@ -22,7 +22,7 @@ enum sideband_type {
 	SIDEBAND_COMM,	  /* a thread has a new name */
 	SIDEBAND_EXEC,	  /* a process runs a new program: its mappings are gone */
 	SIDEBAND_MMAP,	  /* an executable mapping was made */
-	SIDEBAND_KSYMBOL, /* kernel symbols came or went */
+	SIDEBAND_KSYMBOL, /* code of the kernel that is in no file came or went */
 	SIDEBAND_LOST,	  /* the kernel had no room for some records */
 };
 
@@ -30,11 +30,13 @@ struct sideband_event {
 	uint64_t time_ns;
 	enum sideband_type type;
 	uint32_t tgid, tid;
-	uint32_t parent_tgid;	  /* SIDEBAND_FORK */
-	char comm[COMM_SIZE];	  /* SIDEBAND_COMM, SIDEBAND_EXEC; NUL-terminated */
-	uint64_t start, len, off; /* SIDEBAND_MMAP: address, bytes, offset in the file */
-	struct object_id object;  /* SIDEBAND_MMAP; its path is borrowed for the call */
-	uint64_t n_lost;	  /* SIDEBAND_LOST */
+	uint32_t parent_tgid; /* SIDEBAND_FORK */
+	char comm[COMM_SIZE]; /* SIDEBAND_COMM, SIDEBAND_EXEC; NUL-terminated */
+	/* SIDEBAND_MMAP: address, bytes, offset in the file; SIDEBAND_KSYMBOL: the first two */
+	uint64_t start, len, off;
+	const char *bpf_program; /* SIDEBAND_KSYMBOL: borrowed for the call; NULL = it is no BPF */
+	struct object_id object; /* SIDEBAND_MMAP; its path is borrowed for the call */
+	uint64_t n_lost;	 /* SIDEBAND_LOST */
 };
 
 struct sideband;

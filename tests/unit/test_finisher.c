@@ -388,7 +388,7 @@ static void ends_with_windows_on_the_way(void **state)
 		finisher__submit(s->f, steal_ptr(s->self.w));
 		assert_int_equal(self_window__new_window(&s->self), 0);
 	}
-	finisher__kernel_changed(s->f);
+	assert_int_equal(finisher__kernel_changed(s->f, &(struct sideband_event){0}), 0);
 	s->f = finisher__free(s->f);
 	assert_null(s->f);
 }

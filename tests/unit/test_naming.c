@@ -346,9 +346,45 @@ static void kernel_addresses_have_a_range(void **state)
 	if (named.kernel_hidden)
 		assert_string_equal(name_of(&named, 0, 0), "[kernel]");
 	/* Read again on demand, with the same result. */
-	naming__kernel_changed(s->naming);
+	assert_int_equal(naming__kernel_changed(s->naming, &(struct sideband_event){0}), 0);
 	named = name(s);
 	assert_true(*name_of(&named, 0, 0));
+}
+
+/* BPF programs that are gone have their names from the kernel's events; the tag is left out of
+ * what is shown. */
+static void bpf_programs_that_are_gone(void **state)
+{
+	static const struct sideband_event events[] = {
+	    {.start = 0xffff800000000000,
+	     .len = 0x100,
+	     .bpf_program = "bpf_prog_6deef7357e7b4530_on_sample"},
+	    {.start = 0xffff800000000100, .len = 0x100, .bpf_program = "bpf_trampoline_12345"},
+	    {.start = 0xffff800000000200, .len = 0x100, .bpf_program = "bpf_prog_6deef7357e7b4530"},
+	};
+	static const char *const names[] = {"bpf_prog_on_sample", "bpf_trampoline_12345",
+					    "bpf_prog_6deef7357e7b4530", "[kernel]"};
+	struct scene *s = *state;
+	struct named_window named;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct made_sample sample =
+		    made_sample(0, 1, "self", FRAMES(0xffff800000000010 + i * 0x100), NO_FRAMES,
+				STACK_END_NO_USER);
+
+		assert_int_equal(self_window__count(&s->self, 1, "self", &sample, 1), 0);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+		assert_int_equal(naming__kernel_changed(s->naming, &events[i]), 0);
+	named = name(s);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_string_equal(name_of(&named, i, 0), names[i]);
+	assert_string_equal(names__text(named.names, function_of(&named, 0, 0)->system_name),
+			    "bpf_prog_6deef7357e7b4530_on_sample");
+	assert_int_equal(chain_of(&named, 0)->source, NAME_KALLSYMS);
+	assert_string_equal(named.kernel_ranges[named.kernel_range[0]].name, "[bpf]");
+	assert_int_equal(named.kernel_range[2], named.kernel_range[0]);
+	assert_int_not_equal(named.kernel_range[3], named.kernel_range[0]);
 }
 
 static uint32_t chain_named(struct names *names, const char *name, const char *system_name)
@@ -411,6 +447,7 @@ int main(void)
 	    in_scene(what_has_no_code_has_a_word),
 	    in_scene(code_without_a_file),
 	    in_scene(kernel_addresses_have_a_range),
+	    in_scene(bpf_programs_that_are_gone),
 	    cmocka_unit_test(first_functions_are_roots),
 	    cmocka_unit_test(what_calls_main_is_a_root),
 	};

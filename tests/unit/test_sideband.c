@@ -49,6 +49,8 @@ static int hear(void *ctx, const struct sideband_event *event)
 	s->events[s->n] = *event;
 	if (event->object.path)
 		snprintf(s->paths[s->n], sizeof(s->paths[0]), "%s", event->object.path);
+	if (event->bpf_program)
+		snprintf(s->paths[s->n], sizeof(s->paths[0]), "%s", event->bpf_program);
 	s->n++;
 	return s->result;
 }
@@ -166,18 +168,24 @@ static void starts_ends_and_the_rest(void **state)
 
 	put_record(s, PERF_RECORD_FORK, 0, &task.pid, sizeof(task) - sizeof(task.header), NULL);
 	put_record(s, PERF_RECORD_EXIT, 0, &task.pid, sizeof(task) - sizeof(task.header), NULL);
-	put_record(s, PERF_RECORD_KSYMBOL, 0, (uint64_t[]){1, 2}, 16, "bpf_prog");
+	put_record(s, PERF_RECORD_KSYMBOL, 0, (uint64_t[]){0x1000, 1ull << 32 | 2}, 16, "bpf_prog");
+	put_record(s, PERF_RECORD_KSYMBOL, 0, (uint64_t[]){0x1000, 2ull << 32 | 2}, 16, "ftrace");
 	put_record(s, PERF_RECORD_LOST, 0, (uint64_t[]){1, 42}, 16, NULL);
 	put_record(s, 9999, 0, (uint64_t[]){1}, 8, NULL); /* of a later kernel */
-	drains(s, 4);
+	drains(s, 5);
 	assert_int_equal(s->events[0].type, SIDEBAND_FORK);
 	assert_int_equal(s->events[0].tgid, 20);
 	assert_int_equal(s->events[0].tid, 21);
 	assert_int_equal(s->events[0].parent_tgid, 10);
 	assert_int_equal(s->events[1].type, SIDEBAND_EXIT);
 	assert_int_equal(s->events[2].type, SIDEBAND_KSYMBOL);
-	assert_int_equal(s->events[3].type, SIDEBAND_LOST);
-	assert_int_equal(s->events[3].n_lost, 42);
+	assert_int_equal(s->events[2].start, 0x1000);
+	assert_int_equal(s->events[2].len, 2);
+	assert_string_equal(s->paths[2], "bpf_prog");
+	assert_int_equal(s->events[3].type, SIDEBAND_KSYMBOL);
+	assert_null(s->events[3].bpf_program);
+	assert_int_equal(s->events[4].type, SIDEBAND_LOST);
+	assert_int_equal(s->events[4].n_lost, 42);
 }
 
 /* Wherever the end of the ring falls in it, a record comes out whole. */
