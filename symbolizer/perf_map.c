@@ -153,9 +153,9 @@ int perf_map_find(int fd, const struct msg_jit_addr *addrs, uint32_t n_addrs, st
 	struct stat st;
 	int r;
 
-	memset(ret, 0, n_addrs * sizeof(*ret));
 	if (n_addrs == 0)
 		return 0;
+	memset(ret, 0, n_addrs * sizeof(*ret));
 	if (fstat(fd, &st) < 0)
 		return -errno;
 	size = st.st_size > 0 ? (uint64_t)st.st_size : 0;
