@@ -173,7 +173,7 @@ enum filter_mode {
 };
 
 /* Processes of ours that FILTER_TREE leaves out. */
-#define SAMPLER_HELPERS_MAX 2
+#define SAMPLER_HELPERS_MAX 4
 
 /* Fixed before the program is loaded, so that the verifier drops the branches that are off. */
 struct sampler_knobs {

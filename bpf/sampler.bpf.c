@@ -37,8 +37,11 @@ static __always_inline bool in_tree(struct task_struct *task)
 {
 	abi_u32 tgid = (abi_u32)BPF_CORE_READ(task, tgid);
 
-	if (tgid == knobs.tree_tgid || tgid == helper_tgids[0] || tgid == helper_tgids[1])
+	if (tgid == knobs.tree_tgid)
 		return false;
+	for (int i = 0; i < SAMPLER_HELPERS_MAX; i++)
+		if (tgid == helper_tgids[i])
+			return false;
 	for (int i = 0; i < ANCESTORS_MAX; i++) {
 		task = BPF_CORE_READ(task, real_parent);
 		tgid = (abi_u32)BPF_CORE_READ(task, tgid);

@@ -65,18 +65,18 @@ struct collector {
 
 DEFINE_CLEANUP(struct collector *, collector__free);
 
-static void on_namer_started(void *ctx, uint32_t tgid)
+static void on_namer_started(void *ctx, enum owner owner, uint32_t tgid)
 {
 	struct collector *c = ctx;
 
-	sampler__set_helper(c->sampler, SAMPLER_HELPER_NAMES, tgid);
+	sampler__set_helper(c->sampler, SAMPLER_HELPER_NAMES + owner, tgid);
 }
 
-static void on_table_maker_started(void *ctx, uint32_t tgid)
+static void on_table_maker_started(void *ctx, enum owner owner, uint32_t tgid)
 {
 	struct collector *c = ctx;
 
-	sampler__set_helper(c->sampler, SAMPLER_HELPER_TABLES, tgid);
+	sampler__set_helper(c->sampler, SAMPLER_HELPER_TABLES + owner, tgid);
 }
 
 static int new_parts(struct collector *c)

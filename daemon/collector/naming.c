@@ -66,7 +66,7 @@ struct naming {
 	size_t n_ranges, cap_ranges;
 	struct miss *misses;
 	size_t n_misses, cap_misses;
-	uint64_t deadline_ns; /* CLOCK_MONOTONIC */
+	uint64_t spent_ns[OWNER_MAX]; /* on their files */
 };
 
 DEFINE_CLEANUP(struct naming *, naming__free);
@@ -315,31 +315,46 @@ static int by_heat(const void *pa, const void *pb)
 	return a->off < b->off ? -1 : a->off > b->off;
 }
 
+/* Asks about the misses [FIRST, LAST) of an object, if there is a file and time. 0 or -ENOMEM. */
+static int ask_about(struct naming *n, const struct window_object *wo, size_t first, size_t last,
+		     struct named_window *out)
+{
+	cleanup_free uint64_t *offs = malloc((last - first) * sizeof(*offs));
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	uint32_t n_offs = 0;
+	int fd = fd_of(n, wo), r = 0;
+	enum owner owner;
+
+	if (!offs)
+		return -ENOMEM;
+	if (fd < 0) {
+		out->n_absent_objects++;
+		return 0;
+	}
+	owner = owner_of(fd);
+	for (size_t i = first; i < last && n_offs < SYMBOLIZE_ADDRS_MAX; i++)
+		if (n_offs == 0 || offs[n_offs - 1] != n->misses[i].off)
+			offs[n_offs++] = n->misses[i].off;
+	if (n->spent_ns[owner] >= NAMING_BUDGET_NS)
+		out->n_late_objects++;
+	else
+		r = symbolize_file(n, wo, fd, offs, n_offs, out);
+	n->spent_ns[owner] += clock_ns(CLOCK_MONOTONIC) - start;
+	/* No descriptor or no process to be had: this window's names, not its samples. */
+	if (r < 0 && r != -ENOMEM)
+		out->n_late_objects++;
+	return r == -ENOMEM ? r : 0;
+}
+
 /* Names the misses [FIRST, LAST), all of one object, sorted. */
 static int name_object(struct naming *n, const struct window *w, size_t first, size_t last,
 		       struct named_window *out)
 {
 	const struct window_object *wo = &w->objects[n->misses[first].object];
-	cleanup_free uint64_t *offs = malloc((last - first) * sizeof(*offs));
-	int fd = fd_of(n, wo), r = SYMBOLIZER_UNUSABLE;
-	uint32_t n_offs = 0;
+	int r = ask_about(n, wo, first, last, out);
 
-	if (!offs)
-		return -ENOMEM;
-	for (size_t i = first; i < last && n_offs < SYMBOLIZE_ADDRS_MAX; i++)
-		if (n_offs == 0 || offs[n_offs - 1] != n->misses[i].off)
-			offs[n_offs++] = n->misses[i].off;
-	if (fd < 0)
-		out->n_absent_objects++;
-	else if (clock_ns(CLOCK_MONOTONIC) > n->deadline_ns)
-		out->n_late_objects++;
-	else
-		r = symbolize_file(n, wo, fd, offs, n_offs, out);
-	if (r == -ENOMEM)
-		return r;
-	/* No descriptor or no process to be had: this window's names, not its samples. */
 	if (r < 0)
-		out->n_late_objects++;
+		return r;
 	for (size_t i = first; i < last; i++) {
 		const struct miss *m = &n->misses[i];
 		uint32_t chain = names__find(n->names, wo->object->serial, m->off);
@@ -639,7 +654,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	int r = names__trim(n->names);
 
 	n->n_misses = n->n_ranges = 0;
-	n->deadline_ns = clock_ns(CLOCK_MONOTONIC) + NAMING_BUDGET_NS;
+	memset(n->spent_ns, 0, sizeof(n->spent_ns));
 	if (r == 0)
 		r = array_reserve(&n->chains, &n->cap_chains, w->n_frames, sizeof(*n->chains));
 	if (r == 0)

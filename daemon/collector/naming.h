@@ -20,10 +20,11 @@
 #include "daemon/collector/window.h"
 
 /*
- * Time for naming one window. What is left then keeps its numbers, and is asked for in the next
- * one.
+ * Time for naming one window: so much for the files that only root can have written, and so much
+ * for all others, which cannot take it from the system's. What is left then keeps its numbers, and
+ * is asked for in the next one.
  */
-#define NAMING_BUDGET_NS (20 * 1000000000ULL)
+#define NAMING_BUDGET_NS (10 * 1000000000ULL)
 
 /* A range of kernel code with a name of its own in the profile: the kernel, a module, "bpf". */
 struct naming_kernel_range {

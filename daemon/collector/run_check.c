@@ -165,16 +165,17 @@ static void check_symbolizer(struct checks *c, const char *path)
 {
 	struct symbolizer_client *client = NULL;
 	const char *trouble = NULL;
+	bool has_landlock = false;
 	int r = symbolizer_client__new(&client, path, NULL, NULL);
 
 	if (r == 0) {
-		r = symbolizer_client__start(client);
+		r = symbolizer_client__probe(client, &has_landlock);
 		trouble = symbolizer_client__trouble(client);
 	}
 	if (r < 0)
 		add(c, "symbolizer", CHECK_WEAKER, "no names and no unwind tables: %s: %s", path,
 		    trouble ? trouble : strerror(-r));
-	else if (symbolizer_client__has_landlock(client))
+	else if (has_landlock)
 		add(c, "symbolizer", CHECK_OK, "%s, held by seccomp and Landlock", path);
 	else
 		add(c, "symbolizer", CHECK_WEAKER,

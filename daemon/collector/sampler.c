@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/collector/sampler.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/perf_event.h>
 #include <stdarg.h>
@@ -350,6 +351,8 @@ int sampler__fd(const struct sampler *s)
 {
 	return ring_buffer__epoll_fd(s->rings);
 }
+
+static_assert(SAMPLER_HELPER_MAX <= SAMPLER_HELPERS_MAX, "the program knows all helpers");
 
 void sampler__set_helper(struct sampler *s, enum sampler_helper helper, uint32_t tgid)
 {

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "bpf/cprofd_abi.h"
+#include "daemon/collector/owner.h"
 
 enum sampler_event {
 	SAMPLER_EVENT_CPU_CLOCK, /* a timer per CPU: everywhere */
@@ -26,9 +27,9 @@ enum sampler_event {
 
 /* Processes of our own that FILTER_TREE leaves out. */
 enum sampler_helper {
-	SAMPLER_HELPER_NAMES,  /* the symbolizer of the finisher */
-	SAMPLER_HELPER_TABLES, /* that of the table builder */
-	SAMPLER_HELPER_MAX = SAMPLER_HELPERS_MAX
+	SAMPLER_HELPER_NAMES,					  /* the finisher's symbolizers */
+	SAMPLER_HELPER_TABLES = SAMPLER_HELPER_NAMES + OWNER_MAX, /* the table builder's */
+	SAMPLER_HELPER_MAX = SAMPLER_HELPER_TABLES + OWNER_MAX
 };
 
 struct sampler_options {

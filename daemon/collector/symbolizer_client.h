@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The collector's side of the symbolizer: starts the process, asks, and starts it again when it
- * dies.
+ * The collector's side of the symbolizer: starts the processes, asks, and starts them again when
+ * they die.
  *
- * A question that kills the symbolizer or makes it exceed its time costs that file's names and
+ * There are two, one for files that only root can have written and one for all others (owner.h), so
+ * that what somebody has put into a file cannot reach the answers about the system's. Each is
+ * started by the first question to it.
+ *
+ * A question that kills a symbolizer or makes it exceed its time costs that file's names and
  * nothing else: the caller gets SYMBOLIZER_DIED and should not ask about the file again. A client
  * belongs to one thread: the finisher's, or that of the table builder.
  */
@@ -14,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "daemon/ipc/frame.h"
+#include "daemon/collector/symbolizer_worker.h"
 #include "daemon/ipc/messages.h"
 #include "daemon/ipc/symbols.h"
 
@@ -29,39 +33,32 @@ enum symbolizer_result {
 
 struct symbolizer_client;
 
-/* Called in the thread that asked, whenever a process was started: its tgid. */
-typedef void (*symbolizer_started_fn)(void *ctx, uint32_t tgid);
-
-/* For the program at PATH, which the first question starts. STARTED may be NULL. 0 or -errno,
- * -ENOENT where there is none. */
+/* For the program at PATH. STARTED may be NULL. 0 or -errno, -ENOENT where there is none. */
 int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 			   symbolizer_started_fn started, void *ctx);
 
-/* Takes NULL. Ends the process and waits for it. Returns NULL. */
+/* Takes NULL. Ends the processes and waits for them. Returns NULL. */
 struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c);
 
 /* Finds the program: beside our own, or where it is installed. Writes to PATH. 0 or -ENOENT. */
 int symbolizer_client_locate(char *path, size_t size);
 
-/* Starts the process where there is none, to see whether it can be. 0 or -errno: -ECHILD where it
- * does not get ready, of which symbolizer_client__trouble() tells. */
-int symbolizer_client__start(struct symbolizer_client *c);
+/* Starts a process, to see whether it can be, and whether Landlock holds it too. 0 or -errno:
+ * -ECHILD where it does not get ready, of which symbolizer_client__trouble() tells. */
+int symbolizer_client__probe(struct symbolizer_client *c, bool *ret_has_landlock);
 
 /* Why the last one that was started did not get ready, as text for people; NULL = it did. Borrowed
  * until the next question. */
 const char *symbolizer_client__trouble(const struct symbolizer_client *c);
 
-/* Whether the last one that was started is held by Landlock too. */
-bool symbolizer_client__has_landlock(const struct symbolizer_client *c);
-
-/* Ends the process, whose memory nobody needs for a while; the next question starts another. */
+/* Ends the processes, whose memory nobody needs for a while; the next question starts another. */
 void symbolizer_client__rest(struct symbolizer_client *c);
 
 /* Has the question under way, and all that follow, answered with SYMBOLIZER_DIED at once. The one
  * function that another thread may call. */
 void symbolizer_client__cancel(struct symbolizer_client *c);
 
-/* How often it had to be started again because it died. */
+/* How often one had to be started again because it died. */
 uint32_t symbolizer_client__restarts(const struct symbolizer_client *c);
 
 /* What is the file behind FD (borrowed)? Returns an enum symbolizer_result or -errno. */

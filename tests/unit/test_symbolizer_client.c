@@ -156,13 +156,15 @@ static const struct fake *fake_of(const char *path)
 struct starts {
 	unsigned n;
 	uint32_t tgid; /* the last one's */
+	enum owner owner;
 };
 
-static void on_start(void *ctx, uint32_t tgid)
+static void on_start(void *ctx, enum owner owner, uint32_t tgid)
 {
 	struct starts *s = ctx;
 
 	s->n++;
+	s->owner = owner;
 	s->tgid = tgid;
 }
 
@@ -240,13 +242,14 @@ static void those_that_do_not_get_ready(void **state)
 		struct msg_identity id = {.has_dwarf = 77};
 		struct starts starts = {0};
 		struct symbolizer_client *c;
+		bool has_landlock;
 
 		script(all[i].name, all[i].script);
 		c = begin(all[i].name, &starts);
 		assert_null(symbolizer_client__trouble(c));
 		assert_int_equal(identify(c, &id), -ECHILD);
 		assert_non_null(strstr(symbolizer_client__trouble(c), all[i].trouble));
-		assert_int_equal(symbolizer_client__start(c), -ECHILD);
+		assert_int_equal(symbolizer_client__probe(c, &has_landlock), -ECHILD);
 		assert_int_equal(id.has_dwarf, 77);
 		symbolizer_client__free(c);
 		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* no zombie is left */
@@ -262,7 +265,6 @@ static void one_that_dies_of_the_question(void **state)
 
 	link_to_self("dies_when_asked");
 	c = begin("./dies_when_asked", &starts);
-	assert_int_equal(symbolizer_client__start(c), 0);
 	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
 	assert_int_equal(symbolizer_client__restarts(c), 1);
 	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
@@ -283,12 +285,13 @@ static void one_that_cannot_enter_its_sandbox(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct starts starts = {0};
 		struct symbolizer_client *c;
+		bool has_landlock;
 		char path[64];
 
 		snprintf(path, sizeof(path), "./%s", names[i]);
 		link_to_self(path);
 		c = begin(path, &starts);
-		assert_int_equal(symbolizer_client__start(c), -ECHILD);
+		assert_int_equal(symbolizer_client__probe(c, &has_landlock), -ECHILD);
 		assert_non_null(strstr(symbolizer_client__trouble(c), troubles[i]));
 		symbolizer_client__free(c);
 	}
@@ -329,6 +332,46 @@ static void one_that_died_between_questions(void **state)
 		assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
 		assert_int_equal(symbolizer_client__restarts(c), i);
 	}
+	symbolizer_client__free(c);
+}
+
+/* The system's files and all others have a process each, so that those cannot reach these. */
+static void root_files_are_read_elsewhere(void **state)
+{
+	cleanup_close int root = open("/bin/sh", O_RDONLY | O_CLOEXEC);
+	cleanup_close int other = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct symbolizer_files both = {.file = root, .debug = other, .alt = -1};
+	uint32_t tgids[OWNER_MAX] = {0};
+	struct ipc_msg msg = IPC_MSG_INIT;
+	struct symbolizer_client *c;
+	struct msg_identity id = {0};
+	struct starts starts = {0};
+	struct symbols_view v;
+	uint64_t off = 0;
+
+	if (owner_of(root) != OWNER_ROOT) {
+		print_message("/bin/sh is not root's alone\n");
+		skip();
+	}
+	link_to_self("says_failed");
+	c = begin("./says_failed", &starts);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(symbolizer_client__identify(c, root, &id), SYMBOLIZER_UNUSABLE);
+		assert_int_equal(symbolizer_client__identify(c, other, &id), SYMBOLIZER_UNUSABLE);
+	}
+	assert_int_equal(starts.n, 2);
+	assert_int_equal(starts.owner, OWNER_OTHERS);
+	tgids[OWNER_OTHERS] = starts.tgid;
+	/* A question with one file of others' is theirs. */
+	symbolizer_client__rest(c);
+	assert_int_equal(symbolizer_client__symbolize(c, &both, &off, 1, &msg, &v),
+			 SYMBOLIZER_UNUSABLE);
+	assert_int_equal(starts.n, 3);
+	assert_int_equal(starts.owner, OWNER_OTHERS);
+	assert_int_not_equal(starts.tgid, tgids[OWNER_OTHERS]);
+	assert_int_equal(symbolizer_client__identify(c, root, &id), SYMBOLIZER_UNUSABLE);
+	assert_int_equal(starts.n, 4);
+	assert_int_equal(starts.owner, OWNER_ROOT);
 	symbolizer_client__free(c);
 }
 
@@ -431,6 +474,7 @@ int main(int argc, char **argv)
 	    in_scratch_dir(one_that_cannot_enter_its_sandbox),
 	    in_scratch_dir(those_that_lie),
 	    in_scratch_dir(one_that_died_between_questions),
+	    in_scratch_dir(root_files_are_read_elsewhere),
 	    in_scratch_dir(a_bad_list_of_symbols),
 	    cmocka_unit_test(the_real_one),
 	    cmocka_unit_test(signals_that_end_us_do_not_end_it),

@@ -247,7 +247,7 @@ struct starts {
 	pthread_t caller;
 };
 
-static void on_start(void *ctx, uint32_t tgid)
+static void on_start(void *ctx, enum owner owner, uint32_t tgid)
 {
 	struct starts *s = ctx;
 	sigset_t blocked;
