@@ -414,12 +414,15 @@ static int name_misses(struct naming *n, const struct window *w, struct named_wi
 /* Code that a runtime has made, after all that is in files: deleted ones may be either. */
 static int name_jit(struct naming *n, const struct window *w, struct named_window *out)
 {
+	uint64_t *spent_ns = &n->spent_ns[OWNER_OTHERS], start = clock_ns(CLOCK_MONOTONIC);
+	uint64_t left_ns = NAMING_BUDGET_NS - MIN(*spent_ns, NAMING_BUDGET_NS);
 	struct jit_namer_counts counts;
 	int r =
-	    jit_namer__window(&n->jit, n->client, n->names, w, n->deadline_ns, n->chains, &counts);
+	    jit_namer__window(&n->jit, n->client, n->names, w, start + left_ns, n->chains, &counts);
 
 	if (r < 0)
 		return r;
+	*spent_ns += clock_ns(CLOCK_MONOTONIC) - start;
 	out->n_late_objects += counts.n_late;
 	out->n_bad_objects += counts.n_bad;
 	out->n_cut_objects += counts.n_cut;

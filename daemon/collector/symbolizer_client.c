@@ -167,39 +167,29 @@ int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_
 	return SYMBOLIZER_OK;
 }
 
-int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbolizer_files *files,
-				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
-				 struct symbols_view *ret)
+/* The payload of a question about addresses: N_HEAD bytes of HEAD and N of addresses. */
+static int make_payload(struct ipc_msg *question, const void *head, size_t n_head,
+			const void *addrs, size_t n)
 {
-	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	struct msg_symbolize head = {.n_addrs = n};
-	struct ipc_msg question = {.type = MSG_SYMBOLIZE, .fds = {files->file, -1, -1, -1}};
-	cleanup_free char *payload = NULL;
-	struct symbolizer_worker *w;
-	int r;
+	char *payload = malloc(n_head + n);
 
-	question.n_fds = 1;
-	if (files->debug >= 0) {
-		head.has_debug = 1;
-		question.fds[question.n_fds++] = files->debug;
-	}
-	if (files->alt >= 0) {
-		head.has_alt = 1;
-		question.fds[question.n_fds++] = files->alt;
-	}
-	if (files->split >= 0) {
-		head.has_split = 1;
-		question.fds[question.n_fds++] = files->split;
-	}
-	question.n_bytes = (uint32_t)(sizeof(head) + n * sizeof(*offs));
-	payload = malloc(question.n_bytes);
 	if (!payload)
 		return -ENOMEM;
-	memcpy(payload, &head, sizeof(head));
-	memcpy(payload + sizeof(head), offs, n * sizeof(*offs));
-	question.payload = payload;
-	w = worker_of(c, question.fds, question.n_fds);
-	r = ask(w, &question, MSG_SYMBOLIZE_OK, &answer);
+	memcpy(payload, head, n_head);
+	memcpy(payload + n_head, addrs, n);
+	question->payload = payload;
+	question->n_bytes = (uint32_t)(n_head + n);
+	return 0;
+}
+
+/* Asks for the names of N addresses; the answer is of TYPE. */
+static int ask_names(struct symbolizer_client *c, struct ipc_msg *question, uint32_t type,
+		     uint32_t n, struct ipc_msg *ret_msg, struct symbols_view *ret)
+{
+	struct symbolizer_worker *w = worker_of(c, question->fds, question->n_fds);
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	int r = ask(w, question, type, &answer);
+
 	if (r != SYMBOLIZER_OK)
 		return r;
 	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
@@ -209,6 +199,51 @@ int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbo
 	*ret_msg = answer;
 	answer = (struct ipc_msg)IPC_MSG_INIT;
 	return SYMBOLIZER_OK;
+}
+
+/* Adds FD to the question. Returns 1, or 0 where there is none. */
+static uint32_t add_file(struct ipc_msg *question, int fd)
+{
+	if (fd < 0)
+		return 0;
+	question->fds[question->n_fds++] = fd;
+	return 1;
+}
+
+int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbolizer_files *files,
+				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
+				 struct symbols_view *ret)
+{
+	struct ipc_msg question = {.type = MSG_SYMBOLIZE, .fds = {-1, -1, -1, -1}};
+	struct msg_symbolize head = {.n_addrs = n};
+	int r;
+
+	add_file(&question, files->file);
+	head.has_debug = add_file(&question, files->debug);
+	head.has_alt = add_file(&question, files->alt);
+	head.has_split = add_file(&question, files->split);
+	r = make_payload(&question, &head, sizeof(head), offs, n * sizeof(*offs));
+	if (r == 0)
+		r = ask_names(c, &question, MSG_SYMBOLIZE_OK, n, ret_msg, ret);
+	free(question.payload);
+	return r;
+}
+
+int symbolizer_client__jit(struct symbolizer_client *c, int map_fd, int dump_fd,
+			   const struct msg_jit_addr *addrs, uint32_t n, struct ipc_msg *ret_msg,
+			   struct symbols_view *ret)
+{
+	struct ipc_msg question = {.type = MSG_JIT, .fds = {-1, -1, -1, -1}};
+	struct msg_jit head = {.n_addrs = n};
+	int r;
+
+	head.has_map = add_file(&question, map_fd);
+	head.has_dump = add_file(&question, dump_fd);
+	r = make_payload(&question, &head, sizeof(head), addrs, n * sizeof(*addrs));
+	if (r == 0)
+		r = ask_names(c, &question, MSG_JIT_OK, n, ret_msg, ret);
+	free(question.payload);
+	return r;
 }
 
 int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *ret_fd,
@@ -229,38 +264,5 @@ int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *re
 	}
 	*ret = made;
 	*ret_fd = steal_fd(&answer.fds[0]);
-	return SYMBOLIZER_OK;
-}
-
-int symbolizer_client__jit(struct symbolizer_client *c, int map_fd, int dump_fd,
-			   const struct msg_jit_addr *addrs, uint32_t n, struct ipc_msg *ret_msg,
-			   struct symbols_view *ret)
-{
-	struct msg_jit head = {.n_addrs = n, .has_map = map_fd >= 0, .has_dump = dump_fd >= 0};
-	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	struct ipc_msg question = {.type = MSG_JIT, .fds = {-1, -1, -1, -1}};
-	cleanup_free char *payload = NULL;
-	int r;
-
-	if (map_fd >= 0)
-		question.fds[question.n_fds++] = map_fd;
-	if (dump_fd >= 0)
-		question.fds[question.n_fds++] = dump_fd;
-	question.n_bytes = (uint32_t)(sizeof(head) + n * sizeof(*addrs));
-	payload = malloc(question.n_bytes);
-	if (!payload)
-		return -ENOMEM;
-	memcpy(payload, &head, sizeof(head));
-	memcpy(payload + sizeof(head), addrs, n * sizeof(*addrs));
-	question.payload = payload;
-	r = ask(c, &question, MSG_JIT_OK, &answer);
-	if (r != SYMBOLIZER_OK)
-		return r;
-	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
-		give_up(c);
-		return SYMBOLIZER_DIED;
-	}
-	*ret_msg = answer;
-	answer = (struct ipc_msg)IPC_MSG_INIT;
 	return SYMBOLIZER_OK;
 }

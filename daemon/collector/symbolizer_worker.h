@@ -37,7 +37,8 @@ struct symbolizer_worker {
 	char trouble[192]; /* why the last one did not get ready, for people; "" = it did */
 };
 
-/* For the program at PATH (borrowed) and the files of OWNER; starts nothing. STARTED may be NULL. */
+/* For the program at PATH (borrowed) and the files of OWNER; starts nothing. STARTED may be
+ * NULL. */
 void symbolizer_worker__init(struct symbolizer_worker *w, const char *path, enum owner owner,
 			     symbolizer_started_fn started, void *ctx);
 

@@ -20,7 +20,7 @@ WORKER = os.path.join(BUILD, "cprofd-symbolizer")
 MAGIC = 0x63707266
 IDENTIFY, IDENTIFY_OK, SYMBOLIZE, SYMBOLIZE_OK, FAILED = range(1, 6)
 READY = 8
-SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB, SOURCE_GO, SOURCE_FDE = range(5)
+SOURCE_NONE, SOURCE_DWARF, SOURCE_SYMTAB, SOURCE_GO, SOURCE_JIT, SOURCE_FDE = range(6)
 
 Frame = collections.namedtuple("Frame", "name system_name filename start_line line")
 Addr = collections.namedtuple("Addr", "vaddr source frames")
