@@ -393,6 +393,9 @@ static int settle(struct collector *c, uint64_t now_ns)
 		w->ticks.kept = w->n_samples;
 	}
 	report_unwinding(c, w);
+	for (size_t i = 0; i < w->n_processes; i++)
+		jit_files__look_again(&w->processes[i].jit, c->objects, w->processes[i].tgid,
+				      w->processes[i].start_ns);
 	r = window__close(w, w->duration_ns);
 	if (r < 0)
 		return r;

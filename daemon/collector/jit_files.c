@@ -11,7 +11,6 @@
 #include "base/cleanup.h"
 #include "daemon/collector/pin.h"
 #include "daemon/collector/processes.h"
-#include "daemon/opener/opener.h"
 
 /* Whether PATH ends in "/jit-NUMBER.dump". */
 static bool is_jitdump(const char *path)
@@ -40,19 +39,21 @@ static void look_for_dump(struct jit_files *files, struct objects *objects, cons
 	}
 }
 
-static void look_for_map(struct jit_files *files, struct objects *objects, const struct process *p)
+static void look_for_map(struct jit_files *files, struct objects *objects, uint32_t tgid,
+			 uint64_t start_ns)
 {
 	cleanup_close int fd = -1;
 	char path[64];
 	/* Of this process alone: the number of an inode comes again. */
-	struct object_id id = {.path = path, .ino_gen = p->start_ns};
+	struct object_id id = {.path = path, .ino_gen = start_ns};
 	struct object *object;
 	struct stat st;
 
 	if (!objects__may_open(objects) ||
-	    opener_open_perf_map(p->tgid, p->start_ns, &fd) != OPENER_OK || fstat(fd, &st) < 0)
+	    opener_open_perf_map(tgid, start_ns, &files->runtime, &fd) != OPENER_OK ||
+	    fstat(fd, &st) < 0)
 		return;
-	snprintf(path, sizeof(path), "/perf-%" PRIu32 ".map", p->tgid);
+	snprintf(path, sizeof(path), "/perf-%" PRIu32 ".map", tgid);
 	id.dev = st.st_dev;
 	id.ino = st.st_ino;
 	if (objects__get(objects, &id, &object) < 0)
@@ -72,7 +73,14 @@ void jit_files__look(struct jit_files *files, struct objects *objects, const str
 	if (!files->dump)
 		look_for_dump(files, objects, p);
 	if (!files->map)
-		look_for_map(files, objects, p);
+		look_for_map(files, objects, p->tgid, p->start_ns);
+}
+
+void jit_files__look_again(struct jit_files *files, struct objects *objects, uint32_t tgid,
+			   uint64_t start_ns)
+{
+	if (files->tried_ns && !files->map)
+		look_for_map(files, objects, tgid, start_ns);
 }
 
 void jit_files__fini(struct jit_files *files, struct objects *objects)

@@ -180,14 +180,6 @@ int opener_open_dwz(const char *path, int *ret_fd)
 
 /* ---- files of runtimes ----------------------------------------------------------------------- */
 
-/* Whose files a process believes, and under which number it goes. */
-struct runtime {
-	uint32_t pid;	   /* its own, in the innermost of its namespaces */
-	bool is_nested;	   /* that is not the number under which we know it */
-	uint32_t uid;	   /* effective, as we see it */
-	uint32_t root_uid; /* that of root in its user namespace, as we see it */
-};
-
 /* The line of KEY in the text of /proc/PID/status, after the key; NULL where there is none. */
 static const char *status_line(const char *text, const char *key)
 {
@@ -220,8 +212,9 @@ static uint32_t read_root_uid(int proc)
 }
 
 /* PROC: /proc/PID. */
-static int read_runtime(int proc, struct runtime *ret)
+static int read_runtime(int proc, struct opener_runtime *ret)
 {
+	struct opener_runtime out = {0};
 	cleanup_free char *text = NULL;
 	int r = read_text_file(proc, "status", STATUS_BYTES_MAX, &text, NULL);
 	const char *uids, *pids;
@@ -231,17 +224,18 @@ static int read_runtime(int proc, struct runtime *ret)
 		return r;
 	uids = status_line(text, "Uid:");
 	pids = status_line(text, "NSpid:");
-	if (!uids || !pids || sscanf(uids, "%*u %" SCNu32, &ret->uid) != 1)
+	if (!uids || !pids || sscanf(uids, "%*u %" SCNu32, &out.uid) != 1)
 		return -EINVAL;
-	for (int used; sscanf(pids, "%" SCNu32 "%n", &ret->pid, &used) == 1; pids += used) {
+	for (int used; sscanf(pids, "%" SCNu32 "%n", &out.pid, &used) == 1; pids += used) {
 		n++;
 		if (pids[used] == '\n')
 			break;
 	}
 	if (n == 0)
 		return -EINVAL;
-	ret->is_nested = n > 1;
-	ret->root_uid = read_root_uid(proc);
+	out.is_nested = n > 1;
+	out.root_uid = read_root_uid(proc);
+	*ret = out;
 	return 0;
 }
 
@@ -253,7 +247,7 @@ static int64_t earliest_stamp(uint64_t start_ns)
 	return (int64_t)(clock_ns(CLOCK_REALTIME) - age - STAMP_SLACK_NS);
 }
 
-static int open_map_in(int root, const struct runtime *who, uint64_t start_ns, int *ret_fd)
+static int open_map_in(int root, const struct opener_runtime *who, uint64_t start_ns, int *ret_fd)
 {
 	struct open_how how = {
 	    .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
@@ -278,25 +272,28 @@ static int open_map_in(int root, const struct runtime *who, uint64_t start_ns, i
 	return reopen(probe, ret_fd);
 }
 
-int opener_open_perf_map(uint32_t tgid, uint64_t start_ns, int *ret_fd)
+int opener_open_perf_map(uint32_t tgid, uint64_t start_ns, struct opener_runtime *runtime,
+			 int *ret_fd)
 {
-	const struct runtime gone = {.pid = tgid};
 	cleanup_close int proc = -1, root = -1;
-	struct runtime who = gone;
+	struct opener_runtime who = {0};
 	char path[64];
 
 	snprintf(path, sizeof(path), "/proc/%" PRIu32, tgid);
 	proc = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (proc >= 0 && read_runtime(proc, &who) == 0)
 		root = openat(proc, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (proc < 0 || !still_there(tgid, start_ns)) {
-		who = gone;
+	if (who.pid && still_there(tgid, start_ns))
+		*runtime = who;
+	else
 		root = close_fd(root);
-	}
+	who = *runtime;
+	if (!who.pid)
+		who.pid = tgid;
 	/* A zombie has no root any more. */
 	if (root < 0 && !who.is_nested)
 		root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
-		return classify(errno);
+		return OPENER_ABSENT;
 	return open_map_in(root, &who, start_ns, ret_fd);
 }

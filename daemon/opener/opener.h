@@ -8,6 +8,7 @@
 #ifndef OPENER_OPENER_H
 #define OPENER_OPENER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,12 +55,23 @@ int opener_open_debuglink(const char *object_path, const char *name, int *ret_fd
  */
 int opener_open_dwz(const char *path, int *ret_fd);
 
+/* Whose files a process believes, and under which number it goes. Zero = not known. */
+struct opener_runtime {
+	uint32_t pid;	   /* its own, in the innermost of its namespaces; 0 = nothing is known */
+	bool is_nested;	   /* that is not the number under which we know it */
+	uint32_t uid;	   /* effective, as we see it */
+	uint32_t root_uid; /* that of root in its user namespace, as we see it */
+};
+
 /*
  * Opens the perf map of the process (tgid, start time): /tmp/perf-PID.map, with PID as the process
  * itself sees it, in its own root. Refused unless it is a regular file of one name, owned by the
  * process's effective user or by root there, and changed since the process started: numbers of
- * processes come again. Of a process that is gone it is the one in our own root, if that is root's.
+ * processes come again. RUNTIME is filled while the process lives. When it is gone, that is what
+ * the file is measured by, which is then looked for in our own root, unless the process was in a
+ * PID namespace of its own; where RUNTIME knows nothing, the file must be root's.
  */
-int opener_open_perf_map(uint32_t tgid, uint64_t start_ns, int *ret_fd);
+int opener_open_perf_map(uint32_t tgid, uint64_t start_ns, struct opener_runtime *runtime,
+			 int *ret_fd);
 
 #endif

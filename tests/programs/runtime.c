@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * runtime SECONDS map|memfd|none|dump: makes code at run time and tells of it as runtimes do.
+ * runtime SECONDS map|memfd|none|late|dump: makes code at run time and tells of it as runtimes do.
  *
  *	map	seventy() and thirty(), which share the time so, in /tmp/perf-PID.map
  *	memfd	the same, in code that lies in a file without a name
  *	none	the same, and nobody is told
- *	dump	early(), and in the second half of the time late() at the same address, with lines,
- *		in jit-PID.dump in the working directory
+ *	late	the same as map, but told of at the end
+ *	dump	early(), and in the second half of SECONDS, here of CPU, late() at the same address,
+ *		with lines, in jit-PID.dump in the working directory
  *
  * What is in /tmp stays there.
  */
@@ -77,11 +78,13 @@ static void run_map(const char *seconds, const char *mode)
 	code seventy = made_at(page), thirty = made_at(page + CODE_BYTES);
 	uint64_t x = 1, end;
 
-	if (strcmp(mode, "none"))
+	if (strcmp(mode, "none") && strcmp(mode, "late"))
 		tell_map(page);
 	for (end = end_after(seconds, 60); before(end);)
 		for (int i = 0; i < 10; i++)
 			x = call_made(i < 7 ? seventy : thirty, x);
+	if (!strcmp(mode, "late"))
+		tell_map(page);
 	keep(x);
 }
 
@@ -154,14 +157,13 @@ static void run_dump(const char *seconds)
 	unsigned char *page = made_page(0);
 	code made = made_at(page);
 	int fd = begin_dump();
-	uint64_t x = 1, end = end_after(seconds, 60);
-	uint64_t half = end - (end - clock_now_ns(CLOCK_MONOTONIC)) / 2;
+	uint64_t x = 1, end = (uint64_t)(atof(seconds) * 1e9);
 
 	tell(fd, page, "early", 7, 1);
-	while (before(half))
+	while (clock_now_ns(CLOCK_PROCESS_CPUTIME_ID) < end / 2)
 		x = call_made(made, x);
 	tell(fd, page, "late", 70, 2);
-	while (before(end))
+	while (clock_now_ns(CLOCK_PROCESS_CPUTIME_ID) < end)
 		x = call_made(made, x);
 	keep(x);
 }

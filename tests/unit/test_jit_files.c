@@ -82,6 +82,24 @@ static void a_perf_map_that_comes_later(void **state)
 	free_scene(&s);
 }
 
+/* Written when the process ends, as some do. */
+static void a_perf_map_of_the_last_moment(void **state)
+{
+	struct scene s;
+
+	make_scene(&s);
+	put(s.map_path);
+	jit_files__look_again(&s.files, s.objects, s.self->tgid, s.self->start_ns);
+	assert_null(s.files.map); /* there was no sample that asked for it */
+	assert_int_equal(unlink(s.map_path), 0);
+	look(&s, 5);
+	put(s.map_path);
+	assert_int_equal(s.files.runtime.pid, getpid());
+	jit_files__look_again(&s.files, s.objects, s.self->tgid, s.self->start_ns);
+	assert_non_null(s.files.map);
+	free_scene(&s);
+}
+
 /* Each window has its own references to the one descriptor. */
 static void the_same_file_twice(void **state)
 {
@@ -134,6 +152,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    in_scratch_dir(a_perf_map_that_comes_later),
+	    in_scratch_dir(a_perf_map_of_the_last_moment),
 	    in_scratch_dir(the_same_file_twice),
 	    in_scratch_dir(a_jitdump),
 	};

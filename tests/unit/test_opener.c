@@ -287,8 +287,10 @@ static uint64_t my_start(void)
 
 static int open_map(uint32_t tgid, int *fd)
 {
+	struct opener_runtime runtime = {0};
+
 	*fd = -77;
-	return opener_open_perf_map(tgid, my_start(), fd);
+	return opener_open_perf_map(tgid, my_start(), &runtime, fd);
 }
 
 static void perf_map_path(char *out, size_t size, uint32_t tgid)
@@ -360,6 +362,7 @@ static void perf_maps_of_others(void **state)
 /* What a process that has ended left, if nobody but root can have put it there. */
 static void the_perf_map_of_a_process_that_is_gone(void **state)
 {
+	struct opener_runtime known = {0};
 	pid_t child = fork();
 	uint32_t tgid = (uint32_t)child;
 	char path[64];
@@ -375,6 +378,14 @@ static void the_perf_map_of_a_process_that_is_gone(void **state)
 		assert_int_equal(r, OPENER_OK);
 		holds(fd, "1000 10 name\n");
 		assert_int_equal(chown(path, 12345, 12345), 0);
+		/* But to him who met the process while it lived. */
+		known = (struct opener_runtime){.pid = tgid, .uid = 12345};
+		r = opener_open_perf_map(tgid, my_start(), &known, &fd);
+		assert_int_equal(r, OPENER_OK);
+		holds(fd, "1000 10 name\n");
+		known.is_nested = true; /* this /tmp was never its own */
+		r = opener_open_perf_map(tgid, my_start(), &known, &fd);
+		assert_int_equal(r, OPENER_ABSENT);
 		r = open_map(tgid, &fd);
 	}
 	assert_int_equal(r, OPENER_REFUSED);
