@@ -5,7 +5,8 @@
 
 void cursor__init(struct cursor *c, const void *bytes, size_t n)
 {
-	*c = (struct cursor){.pos = bytes, .end = (const uint8_t *)bytes + n};
+	/* To nothing not even nothing may be added. */
+	*c = (struct cursor){.pos = bytes, .end = n ? (const uint8_t *)bytes + n : bytes};
 }
 
 static bool read_bytes(struct cursor *c, void *ret, size_t n)
@@ -113,7 +114,7 @@ struct cursor cursor__take(struct cursor *c, uint64_t n)
 const char *cursor__string(struct cursor *c)
 {
 	const char *s = (const char *)c->pos;
-	size_t n = strnlen(s, cursor__left(c));
+	size_t n = cursor__left(c) ? strnlen(s, cursor__left(c)) : 0;
 
 	if (n == cursor__left(c)) {
 		cursor__fail(c);
