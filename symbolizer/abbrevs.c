@@ -149,9 +149,13 @@ static void share_attrs(struct abbrev_table *table)
 	struct attr_spec *attrs = table->attrs;
 
 	for (size_t i = 0; i < table->n; i++) {
-		add_up_runs(attrs, table->abbrevs[i].n_attrs, &table->encoding);
-		table->abbrevs[i].attrs = attrs;
-		attrs += table->abbrevs[i].n_attrs;
+		struct abbrev *abbrev = &table->abbrevs[i];
+
+		if (!abbrev->n_attrs)
+			continue;
+		add_up_runs(attrs, abbrev->n_attrs, &table->encoding);
+		abbrev->attrs = attrs;
+		attrs += abbrev->n_attrs;
 	}
 	if (!table->is_sorted)
 		qsort(table->abbrevs, table->n, sizeof(*table->abbrevs), compare_codes);
