@@ -116,6 +116,8 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 		add(c, "files not named in full: absent=%u unusable=%u late=%u cut=%u",
 		    named->n_absent_objects, named->n_bad_objects, named->n_late_objects,
 		    named->n_cut_objects);
+	if (named->trouble)
+		add(c, "symbolizer: %s", named->trouble);
 	if (named->kernel_hidden)
 		add(c, "kernel names: none, %s", named->kernel_hidden);
 	if (w->n_overflow)

@@ -311,6 +311,8 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 	if (r < 0)
 		return r;
 	report->kernel_hidden = named.kernel_hidden;
+	snprintf(report->trouble, sizeof(report->trouble), "%s",
+		 named.trouble ? named.trouble : "");
 	report->n_bad_objects = named.n_bad_objects;
 	report->n_restarts = named.n_restarts;
 	comments__init(&job.comments, w, &named, report->n_ends, f->options.frequency_hz,

@@ -65,6 +65,7 @@ struct report {
 	struct report_function functions[REPORT_FUNCTIONS]; /* hottest first */
 	size_t n_functions;
 	const char *kernel_hidden; /* see naming.h */
+	char trouble[128];	   /* as in naming.h; "" = none */
 	uint32_t n_bad_objects;	   /* see naming.h */
 	uint32_t n_restarts;	   /* of the symbolizer, in this window */
 	uint32_t n_failed;	   /* profiles that could not be written */

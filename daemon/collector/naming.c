@@ -26,7 +26,7 @@
 struct object_state {
 	uint64_t serial;
 	struct msg_build_id build_id;
-	bool bad; /* the symbolizer cannot read it, or died of it: never asked about again */
+	bool bad; /* a symbolizer cannot read it, or died of it: never asked about again */
 };
 
 /* Objects remembered; at the limit all are forgotten and asked about once more. */
@@ -185,7 +185,8 @@ static int open_package(const struct object *object, int *ret_fd)
 	return MIN(opener_open_debuglink(object->id.path, name, ret_fd), 0);
 }
 
-/* Finds what belongs to the object's file: its separate debug file and that one's dwz file. */
+/* Finds what belongs to the object's file: its separate debug file and that one's dwz file. 0,
+ * SYMBOLIZER_LATER or -errno. */
 static int open_debug(struct naming *n, const struct object *object, const struct msg_identity *id,
 		      int *ret_debug, int *ret_alt)
 {
@@ -199,9 +200,11 @@ static int open_debug(struct naming *n, const struct object *object, const struc
 			r = opener_open_debuglink(object->id.path, id->debuglink, &debug);
 		if (r < 0)
 			return r;
-		if (debug >= 0)
-			r = symbolizer_client__identify(n->client, debug, &debug_id);
-		if (r < 0)
+	}
+	if (debug >= 0) {
+		r = symbolizer_client__identify(n->client, debug, &debug_id);
+		/* Without what it knows the object would be named worse, and for ever. */
+		if (r < 0 || r == SYMBOLIZER_LATER)
 			return r;
 		if (r > 0)
 			debug = close_fd(debug); /* no use, and not the object's fault */
@@ -287,7 +290,9 @@ static int symbolize_file(struct naming *n, const struct window_object *wo, int 
 		out->n_cut_objects += v.header->cut != 0;
 		return remember_answer(n, wo->object, offs, n_offs, &v);
 	}
-	if (r > 0) {
+	if (r == SYMBOLIZER_LATER) {
+		out->n_late_objects++;
+	} else if (r > 0) {
 		st->bad = true;
 		out->n_bad_objects += r == SYMBOLIZER_DIED;
 	}
@@ -679,6 +684,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	out.kernel_ranges = n->ranges;
 	out.n_kernel_ranges = n->n_ranges;
 	out.kernel_hidden = n->kernel_hidden;
+	out.trouble = symbolizer_client__trouble(n->client);
 	out.n_restarts = symbolizer_client__restarts(n->client) - restarts;
 	for (uint32_t i = 0; i < w->n_frames; i++)
 		out.n_frames_by_source[n->names->chains[n->chains[i]].source]++;

@@ -55,9 +55,10 @@ struct named_window {
 	uint32_t n_restarts;			      /* of the symbolizer */
 	uint32_t n_late_objects;   /* files for which there was no time left: in the next window */
 	uint32_t n_cut_objects;	   /* too large for the symbolizer: only partly named */
-	uint32_t n_bad_objects;	   /* files that the symbolizer died of */
+	uint32_t n_bad_objects;	   /* files that a symbolizer died of */
 	uint32_t n_absent_objects; /* files that could not be opened or were other ones by then */
 	const char *kernel_hidden; /* why there are no kernel names, or NULL */
+	const char *trouble;	   /* why a symbolizer did not get ready, or NULL */
 };
 
 /* Names all frames of W. Returns 0, or -errno for trouble of our own (memory, no process to be

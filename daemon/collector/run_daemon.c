@@ -36,6 +36,7 @@ struct service {
 	uint64_t begun_ns;    /* CLOCK_MONOTONIC of its start */
 	int write_error;      /* of the last window that failed; 0 = writing works */
 	uint64_t n_unwritten; /* profiles lost since then */
+	char trouble[128];    /* with the symbolizer, as it was said last */
 };
 
 static void service__fini(struct service *s)
@@ -147,6 +148,11 @@ static void note_report(struct service *s, const struct report *r)
 		s->n_unwritten = 0;
 	}
 	s->write_error = r->error;
+	if (strcmp(r->trouble, s->trouble)) {
+		if (r->trouble[0])
+			log_error("the symbolizer: %s; files have no names", r->trouble);
+		snprintf(s->trouble, sizeof(s->trouble), "%s", r->trouble);
+	}
 	if (r->n_restarts)
 		log_warn("the symbolizer had to be started %u times again; %u files have no names",
 			 r->n_restarts, r->n_bad_objects);

@@ -42,6 +42,8 @@ void summary_print(const struct report *r, bool folded, bool to_stdout)
 	fprintf(stderr, "  ticks    %s\n", comments_ticks(ticks, sizeof(ticks), &r->ticks));
 	fprintf(stderr, "  rooted   %.2f%% of the stacks reach their first function\n",
 		r->n_samples ? percent(r->n_ends[STACK_END_ROOT], r->n_samples) : 100.0);
+	if (r->trouble[0])
+		fprintf(stderr, "  files    no names: the symbolizer: %s\n", r->trouble);
 	if (r->kernel_hidden)
 		fprintf(stderr, "  kernel   no names: %s\n", r->kernel_hidden);
 	if (r->n_functions)

@@ -10,9 +10,11 @@
 
 #include "base/cleanup.h"
 #include "base/util.h"
+#include "daemon/collector/bad_files.h"
 
 struct symbolizer_client {
 	char *path;
+	struct bad_files *bad;
 	struct symbolizer_worker workers[OWNER_MAX];
 };
 
@@ -46,7 +48,7 @@ int symbolizer_client__new(struct symbolizer_client **ret, const char *path,
 	c->path = strdup(path);
 	for (enum owner i = 0; i < OWNER_MAX; i++)
 		symbolizer_worker__init(&c->workers[i], c->path, i, started, ctx);
-	if (!c->path)
+	if (!c->path || bad_files__new(&c->bad) < 0)
 		return -ENOMEM;
 	if (access(path, X_OK) < 0)
 		return -errno;
@@ -60,6 +62,7 @@ struct symbolizer_client *symbolizer_client__free(struct symbolizer_client *c)
 		return NULL;
 	for (enum owner i = 0; i < OWNER_MAX; i++)
 		symbolizer_worker__fini(&c->workers[i]);
+	bad_files__free(c->bad);
 	free(c->path);
 	free(c);
 	return NULL;
@@ -104,67 +107,152 @@ void symbolizer_client__cancel(struct symbolizer_client *c)
 		symbolizer_worker__cancel(&c->workers[i]);
 }
 
-/* A question about N files: who is asked, since one of them may be anybody's. */
-static struct symbolizer_worker *worker_of(struct symbolizer_client *c, const int *fds, uint32_t n)
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* A question, and what its answer must be like. */
+struct inquiry {
+	struct ipc_msg question; /* nothing in it is owned */
+	uint32_t type;		 /* of the answer; MSG_FAILED may come as well */
+	uint32_t n_fds;		 /* that come with it */
+	bool (*is_valid)(struct inquiry *q, const struct ipc_msg *answer);
+	struct symbols_view *view; /* of the answer to MSG_SYMBOLIZE, made by IS_VALID */
+	uint32_t n_addrs;
+};
+
+/* Who is asked: one of the files may be anybody's. */
+static struct symbolizer_worker *worker_of(struct symbolizer_client *c, const struct ipc_msg *msg)
 {
 	enum owner owner = OWNER_ROOT;
 
-	for (uint32_t i = 0; i < n; i++)
-		owner = MAX(owner, owner_of(fds[i]));
+	for (uint32_t i = 0; i < msg->n_fds; i++)
+		owner = MAX(owner, owner_of(msg->fds[i]));
 	return &c->workers[owner];
 }
 
-/* Asks and waits for the answer, which must be of TYPE or MSG_FAILED. The result as in the
- * header. */
-static int ask(struct symbolizer_worker *w, struct ipc_msg *question, uint32_t type,
-	       struct ipc_msg *ret)
+static int identify_files(const struct ipc_msg *msg, struct file_set *ret)
+{
+	int r = 0;
+
+	*ret = (struct file_set){0};
+	for (uint32_t i = 0; r == 0 && i < msg->n_fds && i < FILE_SET_MAX; i++)
+		r = file_identity_of(msg->fds[i], &ret->files[i]);
+	return r;
+}
+
+static bool is_answer(struct inquiry *q, const struct ipc_msg *answer)
+{
+	if (answer->type == MSG_FAILED)
+		return answer->n_fds == 0;
+	return answer->type == q->type && answer->n_fds == q->n_fds && q->is_valid(q, answer);
+}
+
+/* One attempt. As symbolizer_worker__ask(). */
+static int attempt(struct symbolizer_worker *w, struct inquiry *q, struct ipc_msg *ret)
 {
 	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	int r = symbolizer_worker__ask(w, question, &answer);
+	int r = symbolizer_worker__ask(w, &q->question, &answer);
 
-	/* Somebody may have killed it for no fault of this file's: a second death proves the
-	 * fault. */
-	if (r == -EPIPE && !symbolizer_worker__is_cancelled(w))
-		r = symbolizer_worker__ask(w, question, &answer);
-	if (r == -EPIPE || r == -ETIMEDOUT || r == -EBADMSG)
-		return SYMBOLIZER_DIED;
-	if (r < 0)
+	if (r != WORKER_OK)
 		return r;
-	if (answer.n_fds != (answer.type == MSG_UNWIND_TABLE_OK) ||
-	    (answer.type != type && answer.type != MSG_FAILED)) {
+	if (!is_answer(q, &answer)) {
 		symbolizer_worker__give_up(w);
-		return SYMBOLIZER_DIED;
+		return WORKER_DIED;
 	}
-	if (answer.type == MSG_FAILED)
-		return SYMBOLIZER_UNUSABLE;
 	*ret = answer;
 	answer = (struct ipc_msg)IPC_MSG_INIT;
-	return SYMBOLIZER_OK;
+	return WORKER_OK;
+}
+
+/*
+ * Asks W about SET, of which nobody knows that it is bad. One that dies may have been killed, or
+ * has suffered from a file before: then another is asked. Only what befalls one that has read
+ * nothing else is the fault of SET; and nobody is asked twice to wait for ever.
+ */
+static int ask_worker(struct symbolizer_client *c, struct symbolizer_worker *w,
+		      const struct file_set *set, struct inquiry *q, struct ipc_msg *ret)
+{
+	for (bool again = false;; again = true) {
+		bool fresh = symbolizer_worker__is_fresh(w);
+		int r = attempt(w, q, ret);
+
+		if (r < 0)
+			return r;
+		if (r == WORKER_OK) {
+			bad_files__acquit(c->bad, set);
+			return ret->type == MSG_FAILED ? SYMBOLIZER_UNUSABLE : SYMBOLIZER_OK;
+		}
+		if (symbolizer_worker__is_cancelled(w))
+			return SYMBOLIZER_LATER;
+		if (r == WORKER_STUCK || (fresh && (r == WORKER_DIED || r == WORKER_DEAR))) {
+			bad_files__condemn(c->bad, set);
+			return SYMBOLIZER_DIED;
+		}
+		if (again || r == WORKER_DEAR || r == WORKER_SLOW) {
+			bad_files__suspect(c->bad, set, clock_ns(CLOCK_MONOTONIC));
+			return SYMBOLIZER_LATER;
+		}
+	}
+}
+
+/* Asks and waits for the answer, to be released with ipc_msg__fini() on SYMBOLIZER_OK. The result
+ * as in the header. */
+static int ask(struct symbolizer_client *c, struct inquiry *q, struct ipc_msg *ret)
+{
+	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	struct symbolizer_worker *w = worker_of(c, &q->question);
+	struct file_set set;
+	int r = identify_files(&q->question, &set);
+
+	if (r < 0)
+		return r;
+	switch (bad_files__verdict(c->bad, &set, clock_ns(CLOCK_MONOTONIC))) {
+	case BAD_FILES_BAD:
+		return SYMBOLIZER_DIED;
+	case BAD_FILES_RESTING:
+		return SYMBOLIZER_LATER;
+	case BAD_FILES_SUSPECT:
+		symbolizer_worker__rest(w);
+		break;
+	case BAD_FILES_GOOD:
+		break;
+	}
+	r = ask_worker(c, w, &set, q, &answer);
+	if (r == SYMBOLIZER_OK) {
+		*ret = answer;
+		answer = (struct ipc_msg)IPC_MSG_INIT;
+	}
+	return r;
 }
 
 /* Names in what the symbolizer says must end somewhere. */
-static bool identity_valid(const struct msg_identity *id)
+static bool identity_valid(struct inquiry *q, const struct ipc_msg *answer)
 {
-	return id->build_id.size <= BUILD_ID_MAX && id->alt_build_id.size <= BUILD_ID_MAX &&
+	const struct msg_identity *id = answer->payload;
+
+	return answer->n_bytes == sizeof(*id) && id->build_id.size <= BUILD_ID_MAX &&
+	       id->alt_build_id.size <= BUILD_ID_MAX &&
 	       memchr(id->debuglink, 0, sizeof(id->debuglink)) &&
 	       memchr(id->alt_path, 0, sizeof(id->alt_path));
 }
 
 int symbolizer_client__identify(struct symbolizer_client *c, int fd, struct msg_identity *ret)
 {
-	struct ipc_msg question = {.type = MSG_IDENTIFY, .fds = {fd, -1, -1, -1}, .n_fds = 1};
-	struct symbolizer_worker *w = worker_of(c, &fd, 1);
 	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	int r = ask(w, &question, MSG_IDENTIFY_OK, &answer);
+	struct inquiry q = {
+	    .question = {.type = MSG_IDENTIFY, .fds = {fd, -1, -1, -1}, .n_fds = 1},
+	    .type = MSG_IDENTIFY_OK,
+	    .is_valid = identity_valid,
+	};
+	int r = ask(c, &q, &answer);
 
-	if (r != SYMBOLIZER_OK)
-		return r;
-	if (answer.n_bytes != sizeof(*ret) || !identity_valid(answer.payload)) {
-		symbolizer_worker__give_up(w);
-		return SYMBOLIZER_DIED;
-	}
-	memcpy(ret, answer.payload, sizeof(*ret));
-	return SYMBOLIZER_OK;
+	if (r == SYMBOLIZER_OK)
+		memcpy(ret, answer.payload, sizeof(*ret));
+	return r;
+}
+
+static bool symbols_valid(struct inquiry *q, const struct ipc_msg *answer)
+{
+	return symbols_view__init(q->view, answer->payload, answer->n_bytes, q->n_addrs) == 0;
 }
 
 /* The payload of a question about addresses: N_HEAD bytes of HEAD and N of addresses. */
@@ -182,25 +270,6 @@ static int make_payload(struct ipc_msg *question, const void *head, size_t n_hea
 	return 0;
 }
 
-/* Asks for the names of N addresses; the answer is of TYPE. */
-static int ask_names(struct symbolizer_client *c, struct ipc_msg *question, uint32_t type,
-		     uint32_t n, struct ipc_msg *ret_msg, struct symbols_view *ret)
-{
-	struct symbolizer_worker *w = worker_of(c, question->fds, question->n_fds);
-	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	int r = ask(w, question, type, &answer);
-
-	if (r != SYMBOLIZER_OK)
-		return r;
-	if (symbols_view__init(ret, answer.payload, answer.n_bytes, n) < 0) {
-		symbolizer_worker__give_up(w);
-		return SYMBOLIZER_DIED;
-	}
-	*ret_msg = answer;
-	answer = (struct ipc_msg)IPC_MSG_INIT;
-	return SYMBOLIZER_OK;
-}
-
 /* Adds FD to the question. Returns 1, or 0 where there is none. */
 static uint32_t add_file(struct ipc_msg *question, int fd)
 {
@@ -214,18 +283,24 @@ int symbolizer_client__symbolize(struct symbolizer_client *c, const struct symbo
 				 const uint64_t *offs, uint32_t n, struct ipc_msg *ret_msg,
 				 struct symbols_view *ret)
 {
-	struct ipc_msg question = {.type = MSG_SYMBOLIZE, .fds = {-1, -1, -1, -1}};
 	struct msg_symbolize head = {.n_addrs = n};
+	struct inquiry q = {
+	    .question = {.type = MSG_SYMBOLIZE, .fds = {-1, -1, -1, -1}},
+	    .type = MSG_SYMBOLIZE_OK,
+	    .is_valid = symbols_valid,
+	    .view = ret,
+	    .n_addrs = n,
+	};
 	int r;
 
-	add_file(&question, files->file);
-	head.has_debug = add_file(&question, files->debug);
-	head.has_alt = add_file(&question, files->alt);
-	head.has_split = add_file(&question, files->split);
-	r = make_payload(&question, &head, sizeof(head), offs, n * sizeof(*offs));
+	add_file(&q.question, files->file);
+	head.has_debug = add_file(&q.question, files->debug);
+	head.has_alt = add_file(&q.question, files->alt);
+	head.has_split = add_file(&q.question, files->split);
+	r = make_payload(&q.question, &head, sizeof(head), offs, n * sizeof(*offs));
 	if (r == 0)
-		r = ask_names(c, &question, MSG_SYMBOLIZE_OK, n, ret_msg, ret);
-	free(question.payload);
+		r = ask(c, &q, ret_msg);
+	free(q.question.payload);
 	return r;
 }
 
@@ -233,36 +308,47 @@ int symbolizer_client__jit(struct symbolizer_client *c, int map_fd, int dump_fd,
 			   const struct msg_jit_addr *addrs, uint32_t n, struct ipc_msg *ret_msg,
 			   struct symbols_view *ret)
 {
-	struct ipc_msg question = {.type = MSG_JIT, .fds = {-1, -1, -1, -1}};
 	struct msg_jit head = {.n_addrs = n};
+	struct inquiry q = {
+	    .question = {.type = MSG_JIT, .fds = {-1, -1, -1, -1}},
+	    .type = MSG_JIT_OK,
+	    .is_valid = symbols_valid,
+	    .view = ret,
+	    .n_addrs = n,
+	};
 	int r;
 
-	head.has_map = add_file(&question, map_fd);
-	head.has_dump = add_file(&question, dump_fd);
-	r = make_payload(&question, &head, sizeof(head), addrs, n * sizeof(*addrs));
+	head.has_map = add_file(&q.question, map_fd);
+	head.has_dump = add_file(&q.question, dump_fd);
+	r = make_payload(&q.question, &head, sizeof(head), addrs, n * sizeof(*addrs));
 	if (r == 0)
-		r = ask_names(c, &question, MSG_JIT_OK, n, ret_msg, ret);
-	free(question.payload);
+		r = ask(c, &q, ret_msg);
+	free(q.question.payload);
 	return r;
+}
+
+static bool made_valid(struct inquiry *q, const struct ipc_msg *answer)
+{
+	const struct msg_unwind_table *made = answer->payload;
+
+	return answer->n_bytes == sizeof(*made) && made->build_id.size <= BUILD_ID_MAX;
 }
 
 int symbolizer_client__unwind_table(struct symbolizer_client *c, int fd, int *ret_fd,
 				    struct msg_unwind_table *ret)
 {
-	struct ipc_msg question = {.type = MSG_UNWIND_TABLE, .fds = {fd, -1, -1, -1}, .n_fds = 1};
-	struct symbolizer_worker *w = worker_of(c, &fd, 1);
 	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	struct msg_unwind_table made = {0};
-	int r = ask(w, &question, MSG_UNWIND_TABLE_OK, &answer);
+	struct inquiry q = {
+	    .question = {.type = MSG_UNWIND_TABLE, .fds = {fd, -1, -1, -1}, .n_fds = 1},
+	    .type = MSG_UNWIND_TABLE_OK,
+	    .n_fds = 1,
+	    .is_valid = made_valid,
+	};
+	int r = ask(c, &q, &answer);
 
 	if (r != SYMBOLIZER_OK)
 		return r;
-	memcpy(&made, answer.payload, MIN(answer.n_bytes, sizeof(made)));
-	if (answer.n_bytes != sizeof(made) || made.build_id.size > BUILD_ID_MAX) {
-		symbolizer_worker__give_up(w);
-		return SYMBOLIZER_DIED;
-	}
-	*ret = made;
+	memcpy(ret, answer.payload, sizeof(*ret));
 	*ret_fd = steal_fd(&answer.fds[0]);
 	return SYMBOLIZER_OK;
 }

@@ -8,8 +8,9 @@
  * started by the first question to it.
  *
  * A question that kills a symbolizer or makes it exceed its time costs that file's names and
- * nothing else: the caller gets SYMBOLIZER_DIED and should not ask about the file again. A client
- * belongs to one thread: the finisher's, or that of the table builder.
+ * nothing else. The file is remembered (bad_files.h): until it changes nobody is asked about it
+ * again, or not for a while where something else may have been at fault. The next question has
+ * another process. A client belongs to one thread: the finisher's, or that of the table builder.
  */
 #ifndef COLLECTOR_SYMBOLIZER_CLIENT_H
 #define COLLECTOR_SYMBOLIZER_CLIENT_H
@@ -25,11 +26,9 @@
 enum symbolizer_result {
 	SYMBOLIZER_OK = 0,
 	SYMBOLIZER_UNUSABLE = 1, /* it says that the file is none it can read */
-	SYMBOLIZER_DIED, /* it ended, hung or answered nonsense; the next question starts another */
+	SYMBOLIZER_DIED,	 /* the file is at fault that it ended, hung or answered nonsense */
+	SYMBOLIZER_LATER, /* the same, but it is not proven: worth asking in the next window */
 };
-
-/* One question may take this long: a vmlinux window needs 1 s, a 600 MB C++ program 3 s. */
-#define SYMBOLIZER_TIMEOUT_NS (15 * 1000000000ULL)
 
 struct symbolizer_client;
 
@@ -54,7 +53,7 @@ const char *symbolizer_client__trouble(const struct symbolizer_client *c);
 /* Ends the processes, whose memory nobody needs for a while; the next question starts another. */
 void symbolizer_client__rest(struct symbolizer_client *c);
 
-/* Has the question under way, and all that follow, answered with SYMBOLIZER_DIED at once. The one
+/* Has the question under way, and all that follow, answered with SYMBOLIZER_LATER at once. The one
  * function that another thread may call. */
 void symbolizer_client__cancel(struct symbolizer_client *c);
 

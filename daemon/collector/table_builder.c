@@ -165,6 +165,8 @@ static int make(struct table_builder *b, int file, struct built_table *ret)
 		return -ENOEXEC;
 	if (r == SYMBOLIZER_DIED)
 		return -EIO;
+	if (r == SYMBOLIZER_LATER)
+		return -EAGAIN;
 	if (r < 0)
 		return r;
 	if (!is_sealed(fd, made.n_lines))

@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/hash.h"
 #include "base/util.h"
+#include "daemon/collector/file_identity.h"
 
 #define MAGIC 0x31626174646e7775ull /* "uwndtab1" */
 
@@ -25,39 +26,21 @@
 /* The cache is looked through for what is too much when so many bytes have been added. */
 #define TRIM_EVERY_BYTES (TABLE_CACHE_BYTES_MAX / 16)
 
-struct identity {
-	uint64_t dev, ino, size;
-	int64_t mtime_s, mtime_ns, ctime_s, ctime_ns;
-};
-
 /* What stands before the lines; the rest of its page is zero. */
 struct cache_head {
 	uint64_t magic;
-	struct identity file, symbolizer;
+	struct file_identity file, symbolizer;
 	struct msg_unwind_table table;
 	uint64_t hash; /* of the lines */
 };
 
 struct table_cache {
 	int dirfd;
-	struct identity symbolizer;
+	struct file_identity symbolizer;
 	uint64_t added_bytes; /* since it was last looked through */
 };
 
 DEFINE_CLEANUP(struct table_cache *, table_cache__free);
-
-static struct identity identity_of(const struct stat *st)
-{
-	return (struct identity){
-	    .dev = st->st_dev,
-	    .ino = st->st_ino,
-	    .size = (uint64_t)st->st_size,
-	    .mtime_s = st->st_mtim.tv_sec,
-	    .mtime_ns = st->st_mtim.tv_nsec,
-	    .ctime_s = st->st_ctim.tv_sec,
-	    .ctime_ns = st->st_ctim.tv_nsec,
-	};
-}
 
 void table_cache_locate(char *path, size_t size)
 {
@@ -83,16 +66,18 @@ static int make_directory(const char *path)
 int table_cache__new(struct table_cache **ret, const char *path, const char *symbolizer)
 {
 	_cleanup_(table_cache__freep) struct table_cache *c = calloc(1, sizeof(*c));
+	cleanup_close int program = open(symbolizer, O_PATH | O_CLOEXEC);
 	struct stat st;
 	int r;
 
 	if (!c)
 		return -ENOMEM;
 	c->dirfd = -1;
-	if (stat(symbolizer, &st) < 0)
+	if (program < 0)
 		return -errno;
-	c->symbolizer = identity_of(&st);
-	r = make_directory(path);
+	r = file_identity_of(program, &c->symbolizer);
+	if (r == 0)
+		r = make_directory(path);
 	if (r < 0)
 		return r;
 	c->dirfd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -115,7 +100,7 @@ struct table_cache *table_cache__free(struct table_cache *c)
 }
 
 /* Fixed keys: names must be the same in every run, and only root makes up identities. */
-static void name_of(const struct identity *id, char name[33])
+static void name_of(const struct file_identity *id, char name[33])
 {
 	static const struct hash_key keys[2] = {{1, 2}, {3, 4}};
 
@@ -131,7 +116,7 @@ static uint64_t lines_hash(const struct unwind_line *lines, uint32_t n)
 }
 
 /* The identity of the file behind FD. One that has no name any more will not be met again. */
-static int identify(int fd, struct identity *ret)
+static int identify(int fd, struct file_identity *ret)
 {
 	struct stat st;
 
@@ -139,12 +124,11 @@ static int identify(int fd, struct identity *ret)
 		return -errno;
 	if (st.st_nlink == 0)
 		return -ENOENT;
-	*ret = identity_of(&st);
-	return 0;
+	return file_identity_of(fd, ret);
 }
 
 /* Whether HEAD and the lines in the file FD are what was put there for ID. */
-static int check(const struct table_cache *c, int fd, const struct identity *id,
+static int check(const struct table_cache *c, int fd, const struct file_identity *id,
 		 struct cache_head *head)
 {
 	const struct unwind_line *lines;
@@ -177,7 +161,7 @@ int table_cache__find(struct table_cache *c, int fd, int *ret_fd, struct msg_unw
 {
 	cleanup_close int own = -1;
 	struct cache_head head;
-	struct identity id;
+	struct file_identity id;
 	char name[33];
 	int r = identify(fd, &id);
 

@@ -135,8 +135,10 @@ static void lines_of_a_window(void **state)
 static void the_worst_window(void **state)
 {
 	struct window w = {.n_samples = UINT64_MAX, .n_overflow = UINT64_MAX};
-	struct named_window named = {
-	    .n_absent_objects = 3, .n_bad_objects = 1, .kernel_hidden = "someone hides them"};
+	struct named_window named = {.n_absent_objects = 3,
+				     .n_bad_objects = 1,
+				     .kernel_hidden = "someone hides them",
+				     .trouble = "it hangs"};
 	uint64_t ends[STACK_END_MAX];
 	struct comments c;
 
@@ -148,6 +150,7 @@ static void the_worst_window(void **state)
 	assert_true(c.n <= COMMENTS_MAX);
 	assert_true(has(&c, "files not named in full: absent=3 unusable=1 late=0 cut=0"));
 	assert_true(has(&c, "kernel names: none, someone hides them"));
+	assert_true(has(&c, "symbolizer: it hangs"));
 	assert_true(has(&c, "overflow: 18446744073709551615 samples"));
 	for (size_t i = 0; i < c.n; i++)
 		assert_true(strlen(c.lines[i]) < sizeof(c.lines[i]) - 1);

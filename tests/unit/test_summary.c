@@ -118,12 +118,13 @@ static void to_standard_output(void **state)
 
 static void of_nothing(void **state)
 {
-	struct report r = {.kernel_hidden = "someone hides them"};
+	struct report r = {.kernel_hidden = "someone hides them", .trouble = "it hangs"};
 	const char *text = printed(&r, false, false);
 
 	says(text, "0 samples in 0.0 s");
 	says(text, "100.00%"); /* of no stacks, all are whole */
 	says(text, "no names: someone hides them");
+	says(text, "no names: the symbolizer: it hangs");
 	assert_null(strstr(text, "nan"));
 	assert_null(strstr(text, "hottest"));
 }

@@ -89,6 +89,21 @@ static void dies_when_asked(struct answer *a)
 	_exit(1);
 }
 
+/* Of the second question; what it read before may have broken it. */
+static void dies_later(struct answer *a)
+{
+	static bool asked;
+
+	if (asked)
+		_exit(1);
+	asked = true;
+}
+
+static void is_killed(struct answer *a)
+{
+	raise(SIGKILL);
+}
+
 static const struct fake {
 	const char *name;
 	void (*spoil)(struct answer *a);
@@ -105,6 +120,8 @@ static const struct fake {
     {"says_failed", says_failed, SYMBOLIZER_UNUSABLE},
     {"answers_once", answers_once, SYMBOLIZER_OK},
     {"dies_when_asked", dies_when_asked, SYMBOLIZER_DIED},
+    {"dies_later", dies_later, SYMBOLIZER_OK},
+    {"is_killed", is_killed, SYMBOLIZER_LATER},
 };
 
 /* Answers every question in its own way, until the stream ends. */
@@ -203,6 +220,13 @@ static int identify(struct symbolizer_client *c, struct msg_identity *ret)
 	return symbolizer_client__identify(c, fd, ret);
 }
 
+static int identify_path(struct symbolizer_client *c, const char *path, struct msg_identity *ret)
+{
+	cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return symbolizer_client__identify(c, fd, ret);
+}
+
 static int symbolize(struct symbolizer_client *c, uint64_t off, struct ipc_msg *msg,
 		     struct symbols_view *v)
 {
@@ -256,7 +280,7 @@ static void those_that_do_not_get_ready(void **state)
 	}
 }
 
-/* Once is bad luck, twice is the file's fault: then another one waits for the next file. */
+/* One that has read nothing else: then it is the file's fault, which costs that once. */
 static void one_that_dies_of_the_question(void **state)
 {
 	struct msg_identity id = {.has_dwarf = 77};
@@ -265,14 +289,52 @@ static void one_that_dies_of_the_question(void **state)
 
 	link_to_self("dies_when_asked");
 	c = begin("./dies_when_asked", &starts);
-	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
-	assert_int_equal(symbolizer_client__restarts(c), 1);
-	assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
-	assert_int_equal(symbolizer_client__restarts(c), 3);
-	assert_int_equal(starts.n, 4);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(identify(c, &id), SYMBOLIZER_DIED);
+		assert_int_equal(starts.n, 1);
+	}
 	assert_int_equal(id.has_dwarf, 77);
+	/* Another file is another matter. */
+	assert_int_equal(identify_path(c, "/", &id), SYMBOLIZER_DIED);
+	assert_int_equal(starts.n, 2);
+	assert_int_equal(symbolizer_client__restarts(c), 1);
 	symbolizer_client__free(c);
 	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+}
+
+/* The last of several files is not blamed for what the others may have done: another process is
+ * asked about it. */
+static void one_that_dies_of_an_earlier_file(void **state)
+{
+	struct msg_identity id = {0};
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	link_to_self("dies_later");
+	c = begin("./dies_later", &starts);
+	for (unsigned i = 1; i < 5; i++) {
+		assert_int_equal(identify(c, &id), SYMBOLIZER_OK);
+		assert_int_equal(starts.n, i);
+	}
+	symbolizer_client__free(c);
+}
+
+/* Who is killed by others, again and again, says nothing of the file: that is asked later. */
+static void one_that_is_killed(void **state)
+{
+	struct msg_identity id = {0};
+	struct symbolizer_client *c;
+	struct starts starts = {0};
+
+	link_to_self("is_killed");
+	c = begin("./is_killed", &starts);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_LATER);
+	assert_int_equal(starts.n, 2);
+	assert_int_equal(identify(c, &id), SYMBOLIZER_LATER); /* it rests */
+	assert_int_equal(starts.n, 2);
+	assert_int_equal(identify_path(c, "/", &id), SYMBOLIZER_LATER);
+	assert_int_equal(starts.n, 4);
+	symbolizer_client__free(c);
 }
 
 /* Whatever comes in place of MSG_READY. */
@@ -314,7 +376,8 @@ static void those_that_lie(void **state)
 		if (r != fakes[i].result)
 			fail_msg("%s: %d", fakes[i].name, r);
 		/* The liar is gone; who merely says no stays. */
-		assert_int_equal(kill((pid_t)starts.tgid, 0) < 0, r == SYMBOLIZER_DIED);
+		assert_int_equal(kill((pid_t)starts.tgid, 0) < 0,
+				 r == SYMBOLIZER_DIED || r == SYMBOLIZER_LATER);
 		symbolizer_client__free(c);
 	}
 }
@@ -471,6 +534,8 @@ int main(int argc, char **argv)
 	    in_scratch_dir(one_that_is_not_there),
 	    in_scratch_dir(those_that_do_not_get_ready),
 	    in_scratch_dir(one_that_dies_of_the_question),
+	    in_scratch_dir(one_that_dies_of_an_earlier_file),
+	    in_scratch_dir(one_that_is_killed),
 	    in_scratch_dir(one_that_cannot_enter_its_sandbox),
 	    in_scratch_dir(those_that_lie),
 	    in_scratch_dir(one_that_died_between_questions),
