@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/cleanup.h"
@@ -34,6 +35,12 @@ struct object_state {
 
 /* A line of /proc/modules has 60 bytes, and the names of the modules that use it. */
 #define MODULES_BYTES_MAX (1u << 20)
+
+/* One whose file took so long lets all others be asked first. */
+#define PATIENCE_NS NSEC_PER_SEC
+
+/* Such users at once; those beyond take their turn by heat like everybody. */
+#define SLOW_USERS_MAX 32
 
 /* A frame whose name is not known yet. */
 struct miss {
@@ -66,7 +73,9 @@ struct naming {
 	size_t n_ranges, cap_ranges;
 	struct miss *misses;
 	size_t n_misses, cap_misses;
-	uint64_t spent_ns[OWNER_MAX]; /* on their files */
+	uint64_t spent_ns[OWNER_MAX];	     /* on their files */
+	uint32_t slow_users[SLOW_USERS_MAX]; /* whose files took longer than PATIENCE_NS */
+	size_t n_slow_users;
 };
 
 DEFINE_CLEANUP(struct naming *, naming__free);
@@ -320,12 +329,32 @@ static int by_heat(const void *pa, const void *pb)
 	return a->off < b->off ? -1 : a->off > b->off;
 }
 
+/* Whose FD is, as the kernel knows; UINT32_MAX where it does not. */
+static uint32_t user_of(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_UID, &st) < 0)
+		return UINT32_MAX;
+	return st.stx_uid;
+}
+
+static bool is_of_slow_user(struct naming *n, const struct window_object *wo)
+{
+	uint32_t user = n->n_slow_users ? user_of(fd_of(n, wo)) : 0;
+
+	for (size_t i = 0; i < n->n_slow_users; i++)
+		if (n->slow_users[i] == user)
+			return true;
+	return false;
+}
+
 /* Asks about the misses [FIRST, LAST) of an object, if there is a file and time. 0 or -ENOMEM. */
 static int ask_about(struct naming *n, const struct window_object *wo, size_t first, size_t last,
 		     struct named_window *out)
 {
 	cleanup_free uint64_t *offs = malloc((last - first) * sizeof(*offs));
-	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	uint64_t start = clock_ns(CLOCK_MONOTONIC), took;
 	uint32_t n_offs = 0;
 	int fd = fd_of(n, wo), r = 0;
 	enum owner owner;
@@ -344,7 +373,10 @@ static int ask_about(struct naming *n, const struct window_object *wo, size_t fi
 		out->n_late_objects++;
 	else
 		r = symbolize_file(n, wo, fd, offs, n_offs, out);
-	n->spent_ns[owner] += clock_ns(CLOCK_MONOTONIC) - start;
+	took = clock_ns(CLOCK_MONOTONIC) - start;
+	n->spent_ns[owner] += took;
+	if (took > PATIENCE_NS && n->n_slow_users < SLOW_USERS_MAX)
+		n->slow_users[n->n_slow_users++] = user_of(fd);
 	/* No descriptor or no process to be had: this window's names, not its samples. */
 	if (r < 0 && r != -ENOMEM)
 		out->n_late_objects++;
@@ -393,27 +425,34 @@ static int sort_misses(struct naming *n, const struct window *w)
 	return 0;
 }
 
-static int name_misses(struct naming *n, const struct window *w, struct named_window *out)
+/* Names what has no name yet, object by object; without those of slow users, or with them. */
+static int name_objects(struct naming *n, const struct window *w, bool all,
+			struct named_window *out)
 {
-	size_t first = 0;
+	size_t last;
 
-	if (n->n_misses) {
-		int r = sort_misses(n, w);
+	for (size_t first = 0; first < n->n_misses; first = last) {
+		const struct miss *m = &n->misses[first];
+		int r = 0;
 
+		for (last = first + 1; last < n->n_misses && n->misses[last].object == m->object;)
+			last++;
+		if (n->chains[m->frame] == NAMES_NONE &&
+		    (all || !is_of_slow_user(n, &w->objects[m->object])))
+			r = name_object(n, w, first, last, out);
 		if (r < 0)
 			return r;
-	}
-	for (size_t i = 1; i <= n->n_misses; i++) {
-		int r;
-
-		if (i < n->n_misses && n->misses[i].object == n->misses[first].object)
-			continue;
-		r = name_object(n, w, first, i, out);
-		if (r < 0)
-			return r;
-		first = i;
 	}
 	return 0;
+}
+
+static int name_misses(struct naming *n, const struct window *w, struct named_window *out)
+{
+	int r = n->n_misses ? sort_misses(n, w) : 0;
+
+	if (r == 0)
+		r = name_objects(n, w, false, out);
+	return r < 0 ? r : name_objects(n, w, true, out);
 }
 
 /* Code that a runtime has made, after all that is in files: deleted ones may be either. */
@@ -663,6 +702,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 
 	n->n_misses = n->n_ranges = 0;
 	memset(n->spent_ns, 0, sizeof(n->spent_ns));
+	n->n_slow_users = 0;
 	if (r == 0)
 		r = array_reserve(&n->chains, &n->cap_chains, w->n_frames, sizeof(*n->chains));
 	if (r == 0)

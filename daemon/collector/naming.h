@@ -21,8 +21,9 @@
 
 /*
  * Time for naming one window: so much for the files that only root can have written, and so much
- * for all others, which cannot take it from the system's. What is left then keeps its numbers, and
- * is asked for in the next one.
+ * for all others, which cannot take it from the system's. The hottest files are asked about first,
+ * but for those of users who had one that took long. What is left at the end keeps its numbers, and
+ * is asked for in the next window.
  */
 #define NAMING_BUDGET_NS (10 * 1000000000ULL)
 

@@ -11,10 +11,13 @@
 #include <stdint.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/util.h"
+#include "tests/unit/fake_symbolizer.h"
 #include "tests/unit/self_window.h"
 
 struct scene {
@@ -29,6 +32,29 @@ static int free_scene(void **state)
 	naming__free(s->naming);
 	self_window__fini(&s->self);
 	free(s);
+	return 0;
+}
+
+/* This test under this name plays a symbolizer that can read no file, and takes long to find that
+ * out of one of one byte. */
+#define SLOW_SYMBOLIZER "/tmp/cprofd-test-slow-symbolizer"
+
+static int play_slow_symbolizer(void)
+{
+	int r = fake_symbolizer_ready();
+
+	while (r == 0) {
+		_cleanup_(ipc_msg__fini) struct ipc_msg question = IPC_MSG_INIT;
+		struct ipc_msg answer = {.type = MSG_FAILED};
+		struct stat st;
+
+		r = ipc_recv(IPC_SYMBOLIZER_FD, &question, IPC_FOREVER);
+		if (r == 0 && fstat(question.fds[0], &st) == 0 && st.st_size == 1)
+			usleep(1100000);
+		answer.id = question.id;
+		if (r == 0)
+			r = ipc_send(IPC_SYMBOLIZER_FD, &answer, IPC_FOREVER);
+	}
 	return 0;
 }
 
@@ -178,6 +204,55 @@ static void hot_files_are_asked_about_first(void **state)
 		count_user(s, FRAMES(libc + 1), STACK_END_ROOT);
 	named = name(s);
 	assert_true(named.chains[0] > named.chains[1]);
+}
+
+/* A file of USER's with N bytes. */
+static int file_of(uid_t user, size_t n)
+{
+	int fd = memfd_create("file", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)n), 0);
+	assert_int_equal(fchown(fd, user, user), 0);
+	return fd;
+}
+
+/* A user's file that takes long costs his other files their turn, and nobody else's. */
+static void slow_users_wait(void **state)
+{
+	struct scene *s = *state;
+	const uint64_t pcs[3] = {self_pc(), (uintptr_t)dlsym(RTLD_DEFAULT, "qsort"),
+				 (uintptr_t)dlsym(RTLD_DEFAULT, "_cmocka_run_group_tests")};
+	const uid_t users[3] = {1000, 1000, 1001};
+	struct named_window named;
+	uint32_t chains[3];
+	char exe[4096];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+
+	if (geteuid() != 0) {
+		print_message("only root has files of several users\n");
+		skip();
+	}
+	assert_true(n > 0);
+	exe[n] = '\0';
+	(void)unlink(SLOW_SYMBOLIZER);
+	assert_int_equal(symlink(exe, SLOW_SYMBOLIZER), 0);
+	naming__free(s->naming);
+	assert_int_equal(naming__new(&s->naming, SLOW_SYMBOLIZER, NULL, NULL), 0);
+	for (size_t i = 0; i < 3; i++) {
+		struct object *o = mapset__find(s->self.process->maps, pcs[i])->object;
+
+		close_fd(o->fd);
+		o->fd = file_of(users[i], i + 1);
+		for (size_t k = i; k < 3; k++) /* the first is the hottest */
+			count_user(s, FRAMES(pcs[i]), STACK_END_ROOT);
+	}
+	named = name(s);
+	for (size_t i = 0; i < 3; i++)
+		chains[i] = named.chains[i];
+	assert_true(chains[0] < chains[2]);
+	assert_true(chains[2] < chains[1]);
+	assert_int_equal(unlink(SLOW_SYMBOLIZER), 0);
 }
 
 /* The file that naming finds behind FD in place of our program. */
@@ -432,7 +507,7 @@ static void what_calls_main_is_a_root(void **state)
 
 #define in_scene(fn) cmocka_unit_test_setup_teardown(fn, make_scene, free_scene)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_missing_symbolizer_is_said),
@@ -440,6 +515,7 @@ int main(void)
 	    in_scene(a_program_with_dwarf),
 	    in_scene(names_are_kept_from_window_to_window),
 	    in_scene(hot_files_are_asked_about_first),
+	    in_scene(slow_users_wait),
 	    in_scene(a_file_that_is_not_elf),
 	    in_scene(a_file_that_was_replaced),
 	    in_scene(build_ids_are_read_from_the_file),
@@ -452,5 +528,7 @@ int main(void)
 	    cmocka_unit_test(what_calls_main_is_a_root),
 	};
 
+	if (!strcmp(argv[0], SLOW_SYMBOLIZER))
+		return play_slow_symbolizer();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
