@@ -3,10 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-int file_identity_of(int fd, struct file_identity *ret)
+static int read_identity(int fd, struct file_identity *ret, uint32_t *ret_n_names)
 {
 	struct statx st;
 
@@ -21,5 +22,26 @@ int file_identity_of(int fd, struct file_identity *ret)
 	    .ctime_s = st.stx_ctime.tv_sec,
 	    .ctime_ns = st.stx_ctime.tv_nsec,
 	};
+	*ret_n_names = st.stx_nlink;
 	return 0;
+}
+
+int file_identity_of(int fd, struct file_identity *ret)
+{
+	uint32_t n_names;
+
+	return read_identity(fd, ret, &n_names);
+}
+
+int file_identity_of_named(int fd, struct file_identity *ret)
+{
+	uint32_t n_names;
+	int r = read_identity(fd, ret, &n_names);
+
+	return r == 0 && !n_names ? -ENOENT : r;
+}
+
+bool file_identity_equal(const struct file_identity *a, const struct file_identity *b)
+{
+	return !memcmp(a, b, sizeof(*a));
 }

@@ -14,6 +14,7 @@
 #include "bpf/unwind.bpf.h"
 #include "tests/unit/valid_table.h"
 
+#include "daemon/collector/disk_cache.c"
 #include "daemon/collector/table_builder.h"
 #include "daemon/collector/table_cache.c"
 
@@ -94,9 +95,9 @@ static void put(struct table_cache *c, int file, const uint8_t *data, size_t siz
 {
 	struct made_table t = made_table_example();
 	struct msg_unwind_table made = {.n_lines = t.n_lines};
+	struct file_identity id;
 	struct cache_head head;
-	struct identity id;
-	char name[33];
+	char name[NAME_SIZE];
 	int fd, r;
 
 	if (how & 4) {
@@ -107,10 +108,10 @@ static void put(struct table_cache *c, int file, const uint8_t *data, size_t siz
 		return;
 	}
 	assert(table_cache__put(c, file, &made, t.lines) == 0);
-	r = identify(file, &id);
+	r = file_identity_of_named(file, &id);
 	assert(r == 0);
 	name_of(&id, name);
-	fd = openat(c->dirfd, name, O_RDWR);
+	fd = openat(c->disk.dirfd, name, O_RDWR);
 	assert(fd >= 0 && pread_full(fd, &head, sizeof(head), 0) == (int64_t)sizeof(head));
 	if (how & 1) {
 		r = ftruncate(fd, (off_t)(TABLE_CACHE_LINES_OFF + size));
