@@ -108,6 +108,9 @@ void comments__init(struct comments *c, const struct window *w, const struct nam
 	    u->n_tables, u->n_table_bytes >> 10, u->n_built, u->n_failed, u->n_evicted,
 	    u->n_refused, u->cache_hits, u->cache_misses);
 	add_names(c, named->n_frames_by_source);
+	add(c,
+	    "symbolizer: asked=%" PRIu64 " kept=%" PRIu64 " (addresses of files, new to this run)",
+	    named->n_asked, named->n_kept);
 	if (w->ticks.stolen)
 		add(c, "stolen: %" PRIu64 " ticks of time that the hypervisor gave to others",
 		    w->ticks.stolen);

@@ -41,6 +41,11 @@ int file_identity_of_named(int fd, struct file_identity *ret)
 	return r == 0 && !n_names ? -ENOENT : r;
 }
 
+bool file_identity_is_set(const struct file_identity *id)
+{
+	return id->dev || id->ino;
+}
+
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b)
 {
 	return !memcmp(a, b, sizeof(*a));

@@ -21,6 +21,9 @@ int file_identity_of(int fd, struct file_identity *ret);
 /* The same, but -ENOENT for a file without a name, which will not be met again. */
 int file_identity_of_named(int fd, struct file_identity *ret);
 
+/* Whether ID is that of any file. */
+bool file_identity_is_set(const struct file_identity *id);
+
 bool file_identity_equal(const struct file_identity *a, const struct file_identity *b);
 
 #endif

@@ -319,6 +319,7 @@ static int finish_window(struct finisher *f, const struct window *w, struct repo
 		       f->options.event);
 	job.writer = writer;
 	r = write_files(&job);
+	naming__save(f->naming);
 	if (r == 0 && report->n_files)
 		qsort(report->files, report->n_files, sizeof(*report->files), by_samples);
 	return r;
@@ -377,7 +378,7 @@ int finisher__new(struct finisher **ret, const struct finisher_options *options,
 	f->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (f->event_fd < 0)
 		return -errno;
-	r = naming__new(&f->naming, options->symbolizer, started, ctx);
+	r = naming__new(&f->naming, options->symbolizer, options->names, started, ctx);
 	if (r == 0)
 		r = thread_start(&f->thread, run, f);
 	if (r < 0)

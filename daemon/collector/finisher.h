@@ -38,6 +38,7 @@ struct finisher_options {
 	uint32_t frequency_hz;
 	const char *event;	/* "cpu-clock", "cycles"; borrowed */
 	const char *symbolizer; /* path of the program; borrowed */
+	const char *names;	/* directory in which names are kept; borrowed; NULL = none */
 };
 
 /* One written profile. */

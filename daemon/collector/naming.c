@@ -20,6 +20,7 @@
 #include "daemon/collector/kernel_modules.h"
 #include "daemon/collector/ksymbols.h"
 #include "daemon/collector/names_answer.h"
+#include "daemon/collector/names_cache.h"
 #include "daemon/collector/vdso.h"
 #include "daemon/opener/opener.h"
 
@@ -53,6 +54,7 @@ struct miss {
 struct naming {
 	struct symbolizer_client *client;
 	struct names *names;
+	struct names_cache *cache; /* NULL = none */
 	struct object_state *states;
 	size_t n_states, cap_states;
 	struct hindex state_index;
@@ -80,8 +82,8 @@ struct naming {
 
 DEFINE_CLEANUP(struct naming *, naming__free);
 
-int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_fn started,
-		void *ctx)
+int naming__new(struct naming **ret, const char *symbolizer, const char *cache,
+		symbolizer_started_fn started, void *ctx)
 {
 	_cleanup_(naming__freep) struct naming *n = calloc(1, sizeof(*n));
 	int r;
@@ -95,6 +97,9 @@ int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_
 		r = ksymbols__new(&n->ksymbols);
 	if (r == 0)
 		r = symbolizer_client__new(&n->client, symbolizer, started, ctx);
+	/* Without a cache everything works, only later; `cprofd check` tells. */
+	if (r == 0 && cache && names_cache__new(&n->cache, cache, symbolizer) == -ENOMEM)
+		r = -ENOMEM;
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(n);
@@ -106,6 +111,7 @@ struct naming *naming__free(struct naming *n)
 	if (!n)
 		return NULL;
 	symbolizer_client__free(n->client);
+	names_cache__free(n->cache);
 	names__free(n->names);
 	kallsyms__free(n->kallsyms);
 	ksymbols__free(n->ksymbols);
@@ -126,6 +132,12 @@ int naming__kernel_changed(struct naming *n, const struct sideband_event *event)
 	if (!event->bpf_program)
 		return 0;
 	return ksymbols__add(n->ksymbols, event->start, event->len, event->bpf_program);
+}
+
+void naming__save(struct naming *n)
+{
+	if (n->cache)
+		names_cache__save(n->cache);
 }
 
 /* ---- objects --------------------------------------------------------------------------------- */
@@ -194,15 +206,35 @@ static int open_package(const struct object *object, int *ret_fd)
 	return MIN(opener_open_debuglink(object->id.path, name, ret_fd), 0);
 }
 
-/* Finds what belongs to the object's file: its separate debug file and that one's dwz file. 0,
- * SYMBOLIZER_LATER or -errno. */
-static int open_debug(struct naming *n, const struct object *object, const struct msg_identity *id,
+/* Asks what the file NOW behind FD is, unless it is the KEPT one, of which it was TOLD. */
+static int identify(struct naming *n, int fd, const struct file_identity *now,
+		    const struct file_identity *kept, const struct msg_identity *told,
+		    struct msg_identity *ret)
+{
+	if (!file_identity_is_set(now) || !file_identity_equal(now, kept))
+		return symbolizer_client__identify(n->client, fd, ret);
+	*ret = *told;
+	return SYMBOLIZER_OK;
+}
+
+/* Notes in *WHICH, of SOURCES, that FD is one of them. */
+static void note_source(struct names_sources *sources, int fd, struct file_identity *which)
+{
+	if (fd >= 0 && file_identity_of_named(fd, which) < 0)
+		sources->file = (struct file_identity){0}; /* then nothing can be kept */
+}
+
+/* Finds what belongs to the object's file, its separate debug file and that one's dwz file, and
+ * adds it to SOURCES. KEPT is what an earlier run has left. 0, SYMBOLIZER_LATER or -errno. */
+static int open_debug(struct naming *n, const struct object *object,
+		      const struct names_sources *kept, struct names_sources *sources,
 		      int *ret_debug, int *ret_alt)
 {
+	const struct msg_identity *id = &sources->of_file, *debug_id = &sources->of_debug;
 	cleanup_close int debug = -1, alt = -1;
-	struct msg_identity debug_id = *id;
 	int r = OPENER_ABSENT;
 
+	sources->of_debug = sources->of_file;
 	if (!id->has_dwarf) {
 		r = opener_open_build_id(&id->build_id, &debug);
 		if (r > 0 && id->debuglink[0])
@@ -210,21 +242,27 @@ static int open_debug(struct naming *n, const struct object *object, const struc
 		if (r < 0)
 			return r;
 	}
+	note_source(sources, debug, &sources->debug);
 	if (debug >= 0) {
-		r = symbolizer_client__identify(n->client, debug, &debug_id);
+		r = identify(n, debug, &sources->debug, &kept->debug, &kept->of_debug,
+			     &sources->of_debug);
 		/* Without what it knows the object would be named worse, and for ever. */
 		if (r < 0 || r == SYMBOLIZER_LATER)
 			return r;
-		if (r > 0)
-			debug = close_fd(debug); /* no use, and not the object's fault */
+		if (r > 0 && debug >= 0) {
+			/* No use, and not the object's fault. The next run may have more luck. */
+			debug = close_fd(debug);
+			sources->file = (struct file_identity){0};
+		}
 	}
-	if (debug_id.alt_build_id.size) {
-		r = opener_open_build_id(&debug_id.alt_build_id, &alt);
+	if (debug_id->alt_build_id.size) {
+		r = opener_open_build_id(&debug_id->alt_build_id, &alt);
 		if (r > 0)
-			r = opener_open_dwz(debug_id.alt_path, &alt);
+			r = opener_open_dwz(debug_id->alt_path, &alt);
 	}
 	if (r < 0)
 		return r;
+	note_source(sources, alt, &sources->alt);
 	*ret_debug = steal_fd(&debug);
 	*ret_alt = steal_fd(&alt);
 	return 0;
@@ -243,62 +281,113 @@ static int plain_at(struct naming *n, const struct object *object, uint64_t vadd
 	return names__plain(n->names, name, source, ret);
 }
 
-static int remember_answer(struct naming *n, const struct object *object, const uint64_t *offs,
-			   uint32_t n_offs, const struct symbols_view *v)
+/* Remembers that the code at OFF of an object is address I of V. */
+static int remember(struct naming *n, const struct object *object, uint64_t off,
+		    const struct symbols_view *v, uint32_t i)
 {
-	for (uint32_t i = 0; i < n_offs; i++) {
-		uint32_t chain;
-		int r;
+	uint32_t chain;
+	int r;
 
-		if (v->addrs[i].n_frames)
-			r = names_answer_chain(n->names, v, i, &chain);
-		else
-			r = plain_at(n, object, v->addrs[i].vaddr, names_answer_source(v, i),
-				     &chain);
-		if (r == 0)
-			r = names__remember(n->names, object->serial, offs[i], chain);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (v->addrs[i].n_frames)
+		r = names_answer_chain(n->names, v, i, &chain);
+	else
+		r = plain_at(n, object, v->addrs[i].vaddr, names_answer_source(v, i), &chain);
+	return r < 0 ? r : names__remember(n->names, object->serial, off, chain);
 }
 
-/* Asks about OFFS of an object. Afterwards each has a chain, if only of its number. */
-static int symbolize_file(struct naming *n, const struct window_object *wo, int fd,
-			  const uint64_t *offs, uint32_t n_offs, struct named_window *out)
+/* Asks the symbolizer about OFFS of an object. */
+static int ask(struct naming *n, const struct object *object, const struct symbolizer_files *files,
+	       const struct names_sources *sources, uint32_t n_kept, const uint64_t *offs,
+	       uint32_t n_offs, struct named_window *out)
 {
-	struct symbolizer_files files = {.file = fd, .debug = -1, .alt = -1, .split = -1};
 	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
-	cleanup_close int debug = -1, alt = -1, split = -1;
-	struct object_state *st;
-	struct msg_identity id;
 	struct symbols_view v;
+	int r = symbolizer_client__symbolize(n->client, files, offs, n_offs, &answer, &v);
+
+	if (r != SYMBOLIZER_OK)
+		return r;
+	out->n_asked += n_offs;
+	out->n_cut_objects += v.header->cut != 0;
+	if (n->cache && file_identity_is_set(&sources->file))
+		r = names_cache__add(n->cache, sources, n_kept, offs, &v);
+	for (uint32_t i = 0; i < n_offs && r == 0; i++)
+		r = remember(n, object, offs[i], &v, i);
+	return r;
+}
+
+/* What earlier runs have left of the file behind FD, if anything, and who it is. */
+static int find_kept(struct naming *n, int fd, struct file_identity *ret_file,
+		     struct names_file *ret)
+{
+	int r = -ENOENT;
+
+	if (file_identity_of_named(fd, ret_file) < 0)
+		*ret_file = (struct file_identity){0};
+	else if (n->cache)
+		r = names_cache__find(n->cache, ret_file, ret);
+	return r == -ENOMEM ? r : 0;
+}
+
+/* Takes the names that are kept for OFFS of an object; *N_OFFS are left. */
+static int take_kept(struct naming *n, const struct object *object, const struct names_file *kept,
+		     uint64_t *offs, uint32_t *n_offs, struct named_window *out)
+{
+	uint32_t n_left = 0, at;
+	int r = 0;
+
+	for (uint32_t i = 0; i < *n_offs && r == 0; i++) {
+		if (names_file__find(kept, offs[i], &at))
+			r = remember(n, object, offs[i], &kept->view, at);
+		else
+			offs[n_left++] = offs[i];
+	}
+	out->n_kept += *n_offs - n_left;
+	out->n_cut_objects += n_left == 0 && kept->view.header->cut;
+	*n_offs = n_left;
+	return r;
+}
+
+/* Names OFFS of an object. Afterwards each has a chain, if only of its number. */
+static int symbolize_file(struct naming *n, const struct window_object *wo, int fd, uint64_t *offs,
+			  uint32_t n_offs, struct named_window *out)
+{
+	static const struct names_sources none;
+	_cleanup_(names_file__fini) struct names_file kept = {0};
+	cleanup_close int debug = -1, alt = -1, split = -1;
+	struct names_sources sources = {0};
+	struct object_state *st;
 	int r = get_state(n, wo->object, &st);
 
-	if (r < 0 || st->bad)
-		return r < 0 ? r : SYMBOLIZER_UNUSABLE;
-	r = symbolizer_client__identify(n->client, fd, &id);
+	if (r == 0 && st->bad)
+		return SYMBOLIZER_UNUSABLE;
+	if (r == 0)
+		r = find_kept(n, fd, &sources.file, &kept);
+	if (r < 0)
+		return r;
+	if (!kept.sources)
+		kept.sources = &none;
+	r = identify(n, fd, &sources.file, &kept.sources->file, &kept.sources->of_file,
+		     &sources.of_file);
 	if (r == SYMBOLIZER_OK && st->build_id.size &&
-	    !same_build_id(&st->build_id, &id.build_id)) {
+	    !same_build_id(&st->build_id, &sources.of_file.build_id)) {
 		out->n_absent_objects++; /* the path leads to another file by now */
 		return SYMBOLIZER_UNUSABLE;
 	}
 	if (r == SYMBOLIZER_OK) {
-		st->build_id = id.build_id;
-		r = open_debug(n, wo->object, &id, &debug, &alt);
+		st->build_id = sources.of_file.build_id;
+		r = open_debug(n, wo->object, kept.sources, &sources, &debug, &alt);
 	}
 	if (r == SYMBOLIZER_OK)
 		r = open_package(wo->object, &split);
-	if (r == SYMBOLIZER_OK) {
-		files.debug = debug;
-		files.alt = alt;
-		files.split = split;
-		r = symbolizer_client__symbolize(n->client, &files, offs, n_offs, &answer, &v);
-	}
-	if (r == SYMBOLIZER_OK) {
-		out->n_cut_objects += v.header->cut != 0;
-		return remember_answer(n, wo->object, offs, n_offs, &v);
-	}
+	note_source(&sources, split, &sources.split);
+	/* Names from other files may be worse ones, or wrong by now. */
+	if (!names_sources_equal(kept.sources, &sources))
+		names_file__fini(&kept);
+	else if (r == SYMBOLIZER_OK)
+		r = take_kept(n, wo->object, &kept, offs, &n_offs, out);
+	if (r == SYMBOLIZER_OK && n_offs)
+		r = ask(n, wo->object, &(struct symbolizer_files){fd, debug, alt, split}, &sources,
+			names_file__count(&kept), offs, n_offs, out);
 	if (r == SYMBOLIZER_LATER) {
 		out->n_late_objects++;
 	} else if (r > 0) {

@@ -35,10 +35,11 @@ struct naming_kernel_range {
 
 struct naming;
 
-/* SYMBOLIZER is the program's path (borrowed); STARTED as in symbolizer_client.h. 0 or -errno. */
-int naming__new(struct naming **ret, const char *symbolizer, symbolizer_started_fn started,
-		void *ctx);
-/* Takes NULL. Returns NULL. */
+/* SYMBOLIZER is the program's path (borrowed), CACHE the directory for names, NULL = none; STARTED
+ * as in symbolizer_client.h. 0 or -errno. */
+int naming__new(struct naming **ret, const char *symbolizer, const char *cache,
+		symbolizer_started_fn started, void *ctx);
+/* Takes NULL. Saves what was learned. Returns NULL. */
 struct naming *naming__free(struct naming *n);
 
 /* The kernel's symbols have changed: EVENT (SIDEBAND_KSYMBOL) tells how. They are read again before
@@ -53,7 +54,9 @@ struct named_window {
 	const struct naming_kernel_range *kernel_ranges; /* in the order of their first use */
 	size_t n_kernel_ranges;
 	uint64_t n_frames_by_source[NAME_SOURCE_MAX]; /* distinct frames */
-	uint32_t n_restarts;			      /* of the symbolizer */
+	uint64_t n_asked;	   /* addresses that the symbolizer was asked for */
+	uint64_t n_kept;	   /* and that earlier runs have left on disk instead */
+	uint32_t n_restarts;	   /* of the symbolizer */
 	uint32_t n_late_objects;   /* files for which there was no time left: in the next window */
 	uint32_t n_cut_objects;	   /* too large for the symbolizer: only partly named */
 	uint32_t n_bad_objects;	   /* files that a symbolizer died of */
@@ -65,6 +68,10 @@ struct named_window {
 /* Names all frames of W. Returns 0, or -errno for trouble of our own (memory, no process to be
  * had). */
 int naming__window(struct naming *n, const struct window *w, struct named_window *ret);
+
+/* Saves what was learned and is worth it, for later runs; when the profiles of a window are there,
+ * since it waits for the disk. */
+void naming__save(struct naming *n);
 
 /* The build id of an object, as told by the kernel or read from the file; size 0 = none known. */
 struct msg_build_id naming__build_id(const struct naming *n, const struct object *object);

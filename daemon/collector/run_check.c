@@ -21,6 +21,8 @@
 #include "base/cleanup.h"
 #include "base/util.h"
 #include "daemon/collector/kallsyms.h"
+#include "daemon/collector/names_cache.h"
+#include "daemon/collector/names_cache.h"
 #include "daemon/collector/sampler.h"
 #include "daemon/collector/sideband.h"
 #include "daemon/collector/symbolizer_client.h"
@@ -205,23 +207,31 @@ static void check_names(struct checks *c)
 		check_symbolizer(c, path);
 }
 
-static void check_cache(struct checks *c)
+static void add_cache(struct checks *c, const char *what, const char *path, int r, const char *lost)
+{
+	if (r == 0)
+		add(c, what, CHECK_OK, "%s", path);
+	else
+		add(c, what, CHECK_WEAKER, "%s: %s: %s", lost, path,
+		    r == -EPERM ? "not ours alone; it needs our user and mode 0700" : strerror(-r));
+}
+
+static void check_caches(struct checks *c)
 {
 	char path[PATH_MAX], program[PATH_MAX];
-	struct table_cache *cache = NULL;
-	int r;
+	struct table_cache *tables = NULL;
+	struct names_cache *names = NULL;
 
 	if (symbolizer_client_locate(program, sizeof(program)) < 0)
 		return;
 	table_cache_locate(path, sizeof(path));
-	r = table_cache__new(&cache, path, program);
-	table_cache__free(cache);
-	if (r == 0)
-		add(c, "table cache", CHECK_OK, "%s", path);
-	else
-		add(c, "table cache", CHECK_WEAKER,
-		    "unwind tables are made anew at each start: %s: %s", path,
-		    r == -EPERM ? "not ours alone; it needs our user and mode 0700" : strerror(-r));
+	add_cache(c, "table cache", path, table_cache__new(&tables, path, program),
+		  "unwind tables are made anew at each start");
+	table_cache__free(tables);
+	names_cache_locate(path, sizeof(path));
+	add_cache(c, "name cache", path, names_cache__new(&names, path, program),
+		  "names are looked up anew at each start");
+	names_cache__free(names);
 }
 
 /* Prints TEXT as a JSON string; it holds no control characters but may hold quotes. */
@@ -270,7 +280,7 @@ int run_check(const struct options *o)
 	check_namespace(&c);
 	check_sampling(&c);
 	check_names(&c);
-	check_cache(&c);
+	check_caches(&c);
 	for (size_t i = 0; i < c.n; i++)
 		works = works && c.all[i].state != CHECK_FAILED;
 	if (o->json)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "daemon/collector/names_cache.h"
 #include "daemon/collector/symbolizer_client.h"
 
 int run_check_namespace(char *err)
@@ -45,7 +46,7 @@ int run_load(struct collector **ret, const struct sampler_options *sampling,
 	     const struct finisher_options *finishing)
 {
 	struct finisher_options f = *finishing;
-	char symbolizer[PATH_MAX], why[OPTIONS_ERROR_SIZE];
+	char symbolizer[PATH_MAX], names[PATH_MAX], why[OPTIONS_ERROR_SIZE];
 	int r = run_check_namespace(why);
 
 	raise_file_limit();
@@ -54,7 +55,9 @@ int run_load(struct collector **ret, const struct sampler_options *sampling,
 			  CPROFD_LIBEXECDIR);
 		return EXIT_FAILED;
 	}
+	names_cache_locate(names, sizeof(names));
 	f.symbolizer = symbolizer;
+	f.names = names;
 	if (r == 0)
 		r = collector__new(ret, sampling, &f, why, sizeof(why));
 	if (r == 0)

@@ -70,7 +70,7 @@ static int make_scene(void **state)
 		print_message("there is no cprofd-symbolizer beside the tests\n");
 		return -1;
 	}
-	return naming__new(&s->naming, path, NULL, NULL);
+	return naming__new(&s->naming, path, NULL, NULL, NULL);
 }
 
 static void count_user(struct scene *s, size_t n, const uint64_t *user, enum stack_end end)
@@ -124,7 +124,7 @@ static void a_missing_symbolizer_is_said(void **state)
 {
 	struct naming *n = NULL;
 
-	assert_int_equal(naming__new(&n, "/nonexistent/symbolizer", NULL, NULL), -ENOENT);
+	assert_int_equal(naming__new(&n, "/nonexistent/symbolizer", NULL, NULL, NULL), -ENOENT);
 	assert_null(n);
 	assert_null(naming__free(NULL));
 }
@@ -185,6 +185,55 @@ static void names_are_kept_from_window_to_window(void **state)
 	count_user(s, FRAMES(self_pc() + 1), STACK_END_ROOT);
 	named = name(s);
 	assert_int_equal(chain_of(&named, 0)->source, NAME_DWARF);
+}
+
+/* Another run of the profiler, with a cache in DIR. */
+static void restart(struct scene *s, const char *dir)
+{
+	char path[4096];
+
+	naming__free(s->naming);
+	s->naming = NULL;
+	assert_true(self_symbolizer(path, sizeof(path)));
+	assert_int_equal(naming__new(&s->naming, path, dir, NULL, NULL), 0);
+}
+
+/* Names, lines, addresses without a name and the build id; and what is new is asked for alone. */
+static void names_are_kept_from_run_to_run(void **state)
+{
+	struct scene *s = *state;
+	char dir[] = "/tmp/cprofd-test.XXXXXX", unnamed[300], command[64];
+	uint64_t start = s->self.process->maps->exe->start;
+	struct named_window named;
+	struct msg_build_id id, again;
+
+	assert_non_null(mkdtemp(dir));
+	for (int run = 0; run < 3; run++) {
+		restart(s, dir);
+		next_window(s);
+		count_user(s, FRAMES(self_pc()), STACK_END_ROOT);
+		count_user(s, FRAMES(start), STACK_END_ROOT);
+		if (run == 2)
+			count_user(s, FRAMES(self_root()), STACK_END_ROOT);
+		named = name(s);
+		assert_int_equal(named.n_asked, run == 0 ? 2 : run == 1 ? 0 : 1);
+		assert_int_equal(named.n_kept, run == 0 ? 0 : 2);
+		assert_int_equal(chain_of(&named, 0)->source, NAME_DWARF);
+		assert_int_equal(chain_of(&named, 0)->n, 2);
+		assert_string_equal(name_of(&named, 0, 0), "self_inner");
+		assert_int_equal(line_of(&named, 0, 1), SELF_OUTER_LINE + 2);
+		assert_int_equal(function_of(&named, 0, 1)->start_line, SELF_OUTER_LINE);
+		if (run == 0) {
+			id = naming__build_id(s->naming, s->self.process->maps->exe->object);
+			snprintf(unnamed, sizeof(unnamed), "%s", name_of(&named, 1, 0));
+		}
+		assert_string_equal(name_of(&named, 1, 0), unnamed);
+		again = naming__build_id(s->naming, s->self.process->maps->exe->object);
+		assert_memory_equal(&id, &again, sizeof(id));
+	}
+	restart(s, NULL);
+	snprintf(command, sizeof(command), "rm -r %s", dir);
+	assert_int_equal(system(command), 0);
 }
 
 /* Chains are numbered in the order in which they become known. */
@@ -514,6 +563,7 @@ int main(int argc, char **argv)
 	    in_scene(an_empty_window),
 	    in_scene(a_program_with_dwarf),
 	    in_scene(names_are_kept_from_window_to_window),
+	    in_scene(names_are_kept_from_run_to_run),
 	    in_scene(hot_files_are_asked_about_first),
 	    in_scene(slow_users_wait),
 	    in_scene(a_file_that_is_not_elf),

@@ -48,7 +48,7 @@ static int make_scene(void **state)
 		print_message("there is no cprofd-symbolizer beside the tests\n");
 		return -1;
 	}
-	return naming__new(&s->naming, path, NULL, NULL);
+	return naming__new(&s->naming, path, NULL, NULL, NULL);
 }
 
 static void count(struct scene *s, uint32_t tgid, const char *comm,
