@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/collector/file_identity.h"
+#include "daemon/ipc/frame.h"
 
 /* At the limit the one that was added first is forgotten, and costs once more. */
 #define BAD_FILES_MAX 256
@@ -22,9 +23,8 @@
 #define BAD_FILES_REST_MAX_NS (600 * 1000000000ULL)
 
 /* The files of one question; what is not used is zero. */
-#define FILE_SET_MAX 3
 struct file_set {
-	struct file_identity files[FILE_SET_MAX];
+	struct file_identity files[IPC_FDS_MAX];
 };
 
 enum bad_files_verdict {

@@ -134,7 +134,7 @@ static int identify_files(const struct ipc_msg *msg, struct file_set *ret)
 	int r = 0;
 
 	*ret = (struct file_set){0};
-	for (uint32_t i = 0; r == 0 && i < msg->n_fds && i < FILE_SET_MAX; i++)
+	for (uint32_t i = 0; r == 0 && i < msg->n_fds; i++)
 		r = file_identity_of(msg->fds[i], &ret->files[i]);
 	return r;
 }
