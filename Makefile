@@ -200,7 +200,8 @@ bench-unwind: all
 	$(Q)tests/bench/unwind-depth $(O)
 bench-cost: all $(O)/tests/bench/floor
 	$(Q)tests/bench/unwind-cost $(O)
-bench-symbolize: all
+bench-symbolize: all $(O)/tests/bench/names_cache
+	$(Q)$(O)/tests/bench/names_cache
 	$(Q)tests/bench/symbolize $(O)
 bench-storm: all
 	$(Q)tests/bench/storm $(O)
@@ -220,6 +221,11 @@ $(O)/tests/bench/floor.o: | $(O)/tests/bench/floor.skel.h
 $(O)/tests/bench/floor: $(O)/tests/bench/floor.o
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lbpf
+
+# What the names that are kept answer in a second.
+$(O)/tests/bench/names_cache: $(O)/tests/bench/names_cache.o $(foreach m,collector opener ipc proto base,$(O)/lib$(m).a)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LIBS_collector)
 
 fuzz_bin := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz:

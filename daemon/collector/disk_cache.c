@@ -77,7 +77,7 @@ void disk_cache__fini(struct disk_cache *c)
 	*c = (struct disk_cache){.dirfd = -1};
 }
 
-/* Fixed keys: names must be the same in every run. Two files of one name only replace each other. */
+/* Fixed keys: names must be the same in every run. Two of one name only replace each other. */
 static void name_of(const struct file_identity *id, char name[NAME_SIZE])
 {
 	static const struct hash_key keys[2] = {{1, 2}, {3, 4}};

@@ -89,6 +89,7 @@ static int ask(struct job *job, const struct window_process *p, const struct msg
 /* Names the N frames at WANTED, all of one process, sorted, each with an address of its own. */
 static int name_process(struct job *job, const struct wanted *wanted, uint32_t n)
 {
+	_cleanup_(names_answer__fini) struct names_answer answer = {0};
 	_cleanup_(ipc_msg__fini) struct ipc_msg msg = IPC_MSG_INIT;
 	cleanup_free struct msg_jit_addr *addrs = malloc(n * sizeof(*addrs));
 	struct symbols_view v;
@@ -106,14 +107,11 @@ static int name_process(struct job *job, const struct wanted *wanted, uint32_t n
 	if (r != SYMBOLIZER_OK)
 		return 0;
 	job->counts.n_cut += v.header->cut != 0;
-	for (uint32_t i = 0; i < n; i++) {
-		if (!v.addrs[i].n_frames)
-			continue;
-		r = names_answer_chain(job->names, &v, i, &job->chains[wanted[i].frame]);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	r = names_answer__init(&answer, job->names, &v);
+	for (uint32_t i = 0; i < n && r == 0; i++)
+		if (v.addrs[i].n_frames)
+			r = names_answer__chain(&answer, i, &job->chains[wanted[i].frame]);
+	return r;
 }
 
 int jit_namer__window(struct jit_namer *jn, struct symbolizer_client *client, struct names *names,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names on disk, so that what the symbolizer was asked once need not be asked again at the next
- * start: one file (names_file.h) for each file that was asked about. What was learned since waits in
- * memory until it is worth the writing. One thread, the finisher's.
+ * start: one file (names_file.h) for each file that was asked about. What was learned since waits
+ * in memory until it is worth the writing. One thread, the finisher's.
  */
 #ifndef COLLECTOR_NAMES_CACHE_H
 #define COLLECTOR_NAMES_CACHE_H

@@ -165,18 +165,21 @@ static int by_off(const void *pa, const void *pb)
 
 static int add_batch(struct merged *m, const struct names_batch *b)
 {
+	_cleanup_(names_answer__fini) struct names_answer answer = {0};
 	uint32_t n = b->view.header->n_addrs;
 	int r = array_reserve(&m->entries, &m->cap, m->n + n, sizeof(*m->entries));
 
 	m->debug_ignored |= b->view.header->debug_ignored != 0;
 	m->cut |= b->view.header->cut != 0;
+	if (r == 0)
+		r = names_answer__init(&answer, m->names, &b->view);
 	for (uint32_t i = 0; i < n && r == 0; i++) {
 		struct entry *e = &m->entries[m->n];
 
 		*e = (struct entry){.off = b->offs[i], .order = m->n, .addr = b->view.addrs[i]};
 		m->n++;
 		if (e->addr.n_frames)
-			r = names_answer_chain(m->names, &b->view, i, &e->chain);
+			r = names_answer__chain(&answer, i, &e->chain);
 	}
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of the code of one file, as they are kept on disk: a head, the addresses, ascending, and
- * the chains, functions and strings in the form in which the symbolizer answers (daemon/ipc/
- * messages.h), so that one check serves both.
+ * The names of the code of one file, as they are kept on disk: a head, the addresses, ascending,
+ * and the chains, functions and strings in the form in which the symbolizer answers
+ * (daemon/ipc/messages.h), so that one check serves both.
  *
  *	struct names_file_head
  *	uint64_t offs[n_addrs]		offsets in the file, ascending

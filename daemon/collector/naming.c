@@ -281,17 +281,18 @@ static int plain_at(struct naming *n, const struct object *object, uint64_t vadd
 	return names__plain(n->names, name, source, ret);
 }
 
-/* Remembers that the code at OFF of an object is address I of V. */
+/* Remembers that the code at OFF of an object is address I of ANSWER. */
 static int remember(struct naming *n, const struct object *object, uint64_t off,
-		    const struct symbols_view *v, uint32_t i)
+		    struct names_answer *answer, uint32_t i)
 {
+	const struct msg_symbol_addr *addr = &answer->view->addrs[i];
 	uint32_t chain;
 	int r;
 
-	if (v->addrs[i].n_frames)
-		r = names_answer_chain(n->names, v, i, &chain);
+	if (addr->n_frames)
+		r = names_answer__chain(answer, i, &chain);
 	else
-		r = plain_at(n, object, v->addrs[i].vaddr, names_answer_source(v, i), &chain);
+		r = plain_at(n, object, addr->vaddr, names_answer__source(answer, i), &chain);
 	return r < 0 ? r : names__remember(n->names, object->serial, off, chain);
 }
 
@@ -300,9 +301,10 @@ static int ask(struct naming *n, const struct object *object, const struct symbo
 	       const struct names_sources *sources, uint32_t n_kept, const uint64_t *offs,
 	       uint32_t n_offs, struct named_window *out)
 {
-	_cleanup_(ipc_msg__fini) struct ipc_msg answer = IPC_MSG_INIT;
+	_cleanup_(names_answer__fini) struct names_answer answer = {0};
+	_cleanup_(ipc_msg__fini) struct ipc_msg msg = IPC_MSG_INIT;
 	struct symbols_view v;
-	int r = symbolizer_client__symbolize(n->client, files, offs, n_offs, &answer, &v);
+	int r = symbolizer_client__symbolize(n->client, files, offs, n_offs, &msg, &v);
 
 	if (r != SYMBOLIZER_OK)
 		return r;
@@ -310,8 +312,10 @@ static int ask(struct naming *n, const struct object *object, const struct symbo
 	out->n_cut_objects += v.header->cut != 0;
 	if (n->cache && file_identity_is_set(&sources->file))
 		r = names_cache__add(n->cache, sources, n_kept, offs, &v);
+	if (r == 0)
+		r = names_answer__init(&answer, n->names, &v);
 	for (uint32_t i = 0; i < n_offs && r == 0; i++)
-		r = remember(n, object, offs[i], &v, i);
+		r = remember(n, object, offs[i], &answer, i);
 	return r;
 }
 
@@ -332,12 +336,13 @@ static int find_kept(struct naming *n, int fd, struct file_identity *ret_file,
 static int take_kept(struct naming *n, const struct object *object, const struct names_file *kept,
 		     uint64_t *offs, uint32_t *n_offs, struct named_window *out)
 {
+	_cleanup_(names_answer__fini) struct names_answer answer = {0};
 	uint32_t n_left = 0, at;
-	int r = 0;
+	int r = names_answer__init(&answer, n->names, &kept->view);
 
 	for (uint32_t i = 0; i < *n_offs && r == 0; i++) {
 		if (names_file__find(kept, offs[i], &at))
-			r = remember(n, object, offs[i], &kept->view, at);
+			r = remember(n, object, offs[i], &answer, at);
 		else
 			offs[n_left++] = offs[i];
 	}
@@ -383,7 +388,7 @@ static int symbolize_file(struct naming *n, const struct window_object *wo, int 
 	/* Names from other files may be worse ones, or wrong by now. */
 	if (!names_sources_equal(kept.sources, &sources))
 		names_file__fini(&kept);
-	else if (r == SYMBOLIZER_OK)
+	if (r == SYMBOLIZER_OK && kept.bytes)
 		r = take_kept(n, wo->object, &kept, offs, &n_offs, out);
 	if (r == SYMBOLIZER_OK && n_offs)
 		r = ask(n, wo->object, &(struct symbolizer_files){fd, debug, alt, split}, &sources,

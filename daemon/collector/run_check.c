@@ -22,7 +22,6 @@
 #include "base/util.h"
 #include "daemon/collector/kallsyms.h"
 #include "daemon/collector/names_cache.h"
-#include "daemon/collector/names_cache.h"
 #include "daemon/collector/sampler.h"
 #include "daemon/collector/sideband.h"
 #include "daemon/collector/symbolizer_client.h"

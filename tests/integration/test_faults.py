@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import pprof_file
-from cprofd_run import Target, Targets, children, files, finish, interrupt, profiles, wait_until
+from cprofd_run import Target, Targets, children, environment, files, finish, interrupt, profiles, wait_until
 
 
 def symbolizers(pid):
@@ -92,11 +92,16 @@ def test_full_directory(cprofd, start, small_disk):
     assert [p.name for p in small_disk.iterdir()] == ["filler"]
 
 
+def nothing_kept(folder):
+    """An environment in which the symbolizer is needed."""
+    return environment(CACHE_DIRECTORY=str(folder / "cache"))
+
+
 def test_killed_symbolizer(cprofd, start, tmp_path):
     """One death in the middle costs no name: the symbolizer is started again."""
     target = start("split_c", 60)
     out = tmp_path / "x.pb.gz"
-    process = cprofd.popen("--pid", target.pid, "--seconds", 3, "-o", out)
+    process = cprofd.popen("--pid", target.pid, "--seconds", 3, "-o", out, env=nothing_kept(tmp_path))
     victims = wait_until(lambda: symbolizers(process.pid) or process.poll() is not None,
                          what="symbolizer")
     if victims is not True:
@@ -111,7 +116,7 @@ def test_symbolizer_that_always_dies(cprofd, start, tmp_path):
     """Then the profile has addresses, and is still whole."""
     target = start("split_c", 60)
     out = tmp_path / "x.pb.gz"
-    process = cprofd.popen("--pid", target.pid, "--seconds", 1, "-o", out)
+    process = cprofd.popen("--pid", target.pid, "--seconds", 1, "-o", out, env=nothing_kept(tmp_path))
     end = time.monotonic() + 40
     while process.poll() is None and time.monotonic() < end:
         for pid in symbolizers(process.pid):

@@ -4,6 +4,8 @@
 #define TESTS_MADE_ANSWER_H
 
 #include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon/collector/disk_cache: what was put there for a file is there whole, until it is too much. */
+/* daemon/collector/disk_cache: what was put there for a file is there, whole, within a limit. */
 #include "daemon/collector/disk_cache.c"
 
 #include <setjmp.h>
