@@ -12,7 +12,7 @@
 #include "daemon/collector/naming.h"
 #include "daemon/collector/window.h"
 
-#define COMMENTS_MAX 12
+#define COMMENTS_MAX 13
 
 struct comments {
 	char lines[COMMENTS_MAX][512];

@@ -31,8 +31,8 @@ DEFINE_CLEANUP(struct names *, names__free);
 bool names_sources_equal(const struct names_sources *a, const struct names_sources *b)
 {
 	return file_identity_equal(&a->file, &b->file) &&
-	       file_identity_equal(&a->debug, &b->debug) &&
-	       file_identity_equal(&a->alt, &b->alt) && file_identity_equal(&a->split, &b->split);
+	       file_identity_equal(&a->debug, &b->debug) && file_identity_equal(&a->alt, &b->alt) &&
+	       file_identity_equal(&a->split, &b->split);
 }
 
 /* SipHash in the place of a CRC: it is here already, as fast, and of 64 bits. */

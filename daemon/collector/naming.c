@@ -5,7 +5,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,9 +15,6 @@
 #include "base/hash.h"
 #include "base/util.h"
 #include "daemon/collector/jit_namer.h"
-#include "daemon/collector/kallsyms.h"
-#include "daemon/collector/kernel_modules.h"
-#include "daemon/collector/ksymbols.h"
 #include "daemon/collector/names_answer.h"
 #include "daemon/collector/names_cache.h"
 #include "daemon/collector/vdso.h"
@@ -33,9 +29,6 @@ struct object_state {
 
 /* Objects remembered; at the limit all are forgotten and asked about once more. */
 #define OBJECT_STATES_MAX 8192
-
-/* A line of /proc/modules has 60 bytes, and the names of the modules that use it. */
-#define MODULES_BYTES_MAX (1u << 20)
 
 /* One whose file took so long lets all others be asked first. */
 #define PATIENCE_NS NSEC_PER_SEC
@@ -59,20 +52,13 @@ struct naming {
 	size_t n_states, cap_states;
 	struct hindex state_index;
 
-	struct kallsyms *kallsyms; /* NULL = not read, or hidden */
-	const char *kernel_hidden;
-	struct ksymbols *ksymbols;
-	atomic_bool kernel_stale;
-	uint64_t modules_id;	    /* which modules there were when it was read */
-	uint64_t kernel_generation; /* keeps names of an older kallsyms apart */
+	struct kernel_namer *kernel;
 	struct jit_namer jit;
 	int vdso_fd; /* a copy of our own; -1 = not made yet */
 
 	/* Of the window at work. */
 	uint32_t *chains, *kernel_range;
 	size_t cap_chains, cap_kernel_range;
-	struct naming_kernel_range *ranges;
-	size_t n_ranges, cap_ranges;
 	struct miss *misses;
 	size_t n_misses, cap_misses;
 	uint64_t spent_ns[OWNER_MAX];	     /* on their files */
@@ -91,10 +77,9 @@ int naming__new(struct naming **ret, const char *symbolizer, const char *cache,
 	if (!n)
 		return -ENOMEM;
 	n->vdso_fd = -1;
-	atomic_init(&n->kernel_stale, true);
 	r = names__new(&n->names);
 	if (r == 0)
-		r = ksymbols__new(&n->ksymbols);
+		r = kernel_namer__new(&n->kernel, n->names);
 	if (r == 0)
 		r = symbolizer_client__new(&n->client, symbolizer, started, ctx);
 	/* Without a cache everything works, only later; `cprofd check` tells. */
@@ -112,15 +97,13 @@ struct naming *naming__free(struct naming *n)
 		return NULL;
 	symbolizer_client__free(n->client);
 	names_cache__free(n->cache);
+	kernel_namer__free(n->kernel);
 	names__free(n->names);
-	kallsyms__free(n->kallsyms);
-	ksymbols__free(n->ksymbols);
 	hindex__fini(&n->state_index);
 	close_fd(n->vdso_fd);
 	free(n->states);
 	free(n->chains);
 	free(n->kernel_range);
-	free(n->ranges);
 	free(n->misses);
 	free(n);
 	return NULL;
@@ -128,10 +111,7 @@ struct naming *naming__free(struct naming *n)
 
 int naming__kernel_changed(struct naming *n, const struct sideband_event *event)
 {
-	atomic_store(&n->kernel_stale, true);
-	if (!event->bpf_program)
-		return 0;
-	return ksymbols__add(n->ksymbols, event->start, event->len, event->bpf_program);
+	return kernel_namer__changed(n->kernel, event);
 }
 
 void naming__save(struct naming *n)
@@ -567,151 +547,6 @@ static int name_jit(struct naming *n, const struct window *w, struct named_windo
 	return 0;
 }
 
-/* ---- the kernel ------------------------------------------------------------------------------ */
-
-/* Who hides the kernel's addresses (kallsyms_show_value() in kernel/ksyms_common.c). */
-static const char *why_hidden(void)
-{
-	cleanup_free char *text = NULL;
-
-	if (read_text_file(AT_FDCWD, "/proc/sys/kernel/kptr_restrict", 64, &text, NULL) == 0 &&
-	    text[0] == '2')
-		return "kernel.kptr_restrict is 2: set it to 1 or less";
-	return "CAP_SYSLOG is missing";
-}
-
-/* The text of /proc/modules, which no event tells of; empty for a kernel that takes none. */
-static int read_modules(char **ret)
-{
-	int r = read_text_file(AT_FDCWD, "/proc/modules", MODULES_BYTES_MAX, ret, NULL);
-
-	if (r == 0 || r == -ENOMEM)
-		return r;
-	*ret = strdup("");
-	return *ret ? 0 : -ENOMEM;
-}
-
-static int load_kallsyms(struct naming *n)
-{
-	cleanup_free char *modules = NULL;
-	cleanup_close int fd = -1;
-	uint64_t modules_id;
-	int r = read_modules(&modules);
-
-	if (r < 0)
-		return r;
-	modules_id = kernel_modules_id(modules);
-	if (!atomic_exchange(&n->kernel_stale, false) && modules_id == n->modules_id)
-		return 0;
-	n->modules_id = modules_id;
-	n->kallsyms = kallsyms__free(n->kallsyms);
-	n->kernel_generation++;
-	n->kernel_hidden = NULL;
-	fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
-	r = fd < 0 ? -errno : kallsyms__new(&n->kallsyms, fd);
-	if (r == 0)
-		r = kallsyms__set_modules(n->kallsyms, modules);
-	if (r == -ENOMEM)
-		return r;
-	if (r == KALLSYMS_HIDDEN)
-		n->kernel_hidden = why_hidden();
-	else if (r != 0)
-		n->kernel_hidden = "/proc/kallsyms cannot be read";
-	return 0;
-}
-
-/* The range called NAME, made or widened so that [START, END) lies in it. */
-static int kernel_range(struct naming *n, const char *name, uint64_t start, uint64_t end,
-			uint32_t *ret)
-{
-	struct naming_kernel_range *range;
-	int r;
-
-	for (*ret = 0; *ret < n->n_ranges; (*ret)++) {
-		range = &n->ranges[*ret];
-		if (!strcmp(range->name, name)) {
-			range->start = MIN(range->start, start);
-			range->end = MAX(range->end, end);
-			return 0;
-		}
-	}
-	r = array_reserve(&n->ranges, &n->cap_ranges, n->n_ranges + 1, sizeof(*n->ranges));
-	if (r < 0)
-		return r;
-	range = &n->ranges[n->n_ranges++];
-	*range = (struct naming_kernel_range){.start = start, .end = end};
-	snprintf(range->name, sizeof(range->name), "%s", name);
-	return 0;
-}
-
-/*
- * "bpf_prog_6deef7357e7b4530_on_sample" is called "bpf_prog_on_sample": the tag in between is a
- * hash of the code, which says nothing to a reader and splits a program's history at each change.
- */
-static int kernel_chain(struct naming *n, const char *symbol, const char *module, uint32_t *ret)
-{
-	static const char prefix[] = "bpf_prog_";
-	const size_t n_prefix = sizeof(prefix) - 1, n_tag = 16;
-	const char *tag = symbol + n_prefix;
-	struct names_line line = {0};
-	char name[LINE_MAX];
-	int r;
-
-	if (strcmp(module, "bpf") || strncmp(symbol, prefix, n_prefix) ||
-	    strspn(tag, "0123456789abcdef") != n_tag || tag[n_tag] != '_' || !tag[n_tag + 1])
-		return names__plain(n->names, symbol, NAME_KALLSYMS, ret);
-	snprintf(name, sizeof(name), "%s%s", prefix, tag + n_tag + 1);
-	r = names__function(n->names, name, symbol, "", 0, &line.function);
-	return r < 0 ? r : names__chain(n->names, &line, 1, NAME_KALLSYMS, ret);
-}
-
-/* What /proc/kallsyms does not know: a BPF program that is gone, or hidden like all else. */
-static int name_unknown_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
-				     uint32_t *ret_range)
-{
-	/* There is one "[kernel…" in a profile: what the kernel itself consists of. */
-	const char *range = n->kallsyms ? "[unknown kernel code]" : "[kernel]";
-	uint64_t page = addr & ~0xfffull;
-	struct ksymbol gone;
-	int r;
-
-	if (ksymbols__find(n->ksymbols, addr, &gone)) {
-		r = kernel_range(n, "[bpf]", gone.start, gone.end, ret_range);
-		return r < 0 ? r : kernel_chain(n, gone.name, "bpf", ret_chain);
-	}
-	r = kernel_range(n, range, page, page + 4096, ret_range);
-	return r < 0 ? r : names__plain(n->names, "[kernel]", NAME_NONE, ret_chain);
-}
-
-static int name_kernel_frame(struct naming *n, uint64_t addr, uint32_t *ret_chain,
-			     uint32_t *ret_range)
-{
-	uint64_t serial = UINT64_MAX - n->kernel_generation, start, end;
-	struct kallsyms_symbol sym;
-	char range[64];
-	int r;
-
-	if (!n->kallsyms || kallsyms__find(n->kallsyms, addr, &sym) != 0)
-		return name_unknown_kernel_frame(n, addr, ret_chain, ret_range);
-	if (!sym.module[0]) {
-		if (kallsyms__text(n->kallsyms, &start, &end) != 0 || addr < start || addr >= end) {
-			start = sym.start;
-			end = sym.end;
-		}
-		r = kernel_range(n, "[kernel.kallsyms]", start, end, ret_range);
-	} else {
-		snprintf(range, sizeof(range), "[%.60s]", sym.module);
-		r = kernel_range(n, range, sym.start, sym.end, ret_range);
-	}
-	if (r < 0)
-		return r;
-	*ret_chain = names__find(n->names, serial, addr);
-	if (*ret_chain != NAMES_NONE)
-		return 0;
-	r = kernel_chain(n, sym.name, sym.module, ret_chain);
-	return r < 0 ? r : names__remember(n->names, serial, addr, *ret_chain);
-}
-
 /* ---- everything else ------------------------------------------------------------------------- */
 
 static const char *truncated_name(uint64_t end)
@@ -776,7 +611,7 @@ static int name_frame(struct naming *n, const struct window *w, uint32_t i)
 	case FRAME_USER:
 		return name_user_frame(n, w, i);
 	case FRAME_KERNEL:
-		return name_kernel_frame(n, f->addr, &n->chains[i], &n->kernel_range[i]);
+		return kernel_namer__name(n->kernel, f->addr, &n->chains[i], &n->kernel_range[i]);
 	case FRAME_TRUNCATED:
 		return names__plain(n->names, truncated_name(f->addr), NAME_PSEUDO, &n->chains[i]);
 	case FRAME_OVERFLOW:
@@ -794,7 +629,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	struct named_window out = {0};
 	int r = names__trim(n->names);
 
-	n->n_misses = n->n_ranges = 0;
+	n->n_misses = 0;
 	memset(n->spent_ns, 0, sizeof(n->spent_ns));
 	n->n_slow_users = 0;
 	if (r == 0)
@@ -803,7 +638,7 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 		r = array_reserve(&n->kernel_range, &n->cap_kernel_range, w->n_frames,
 				  sizeof(*n->kernel_range));
 	if (r == 0)
-		r = load_kallsyms(n);
+		r = kernel_namer__begin(n->kernel);
 	for (uint32_t i = 0; r == 0 && i < w->n_frames; i++)
 		r = name_frame(n, w, i);
 	if (r == 0)
@@ -815,9 +650,8 @@ int naming__window(struct naming *n, const struct window *w, struct named_window
 	out.names = n->names;
 	out.chains = n->chains;
 	out.kernel_range = n->kernel_range;
-	out.kernel_ranges = n->ranges;
-	out.n_kernel_ranges = n->n_ranges;
-	out.kernel_hidden = n->kernel_hidden;
+	out.kernel_ranges = kernel_namer__ranges(n->kernel, &out.n_kernel_ranges);
+	out.kernel_hidden = kernel_namer__hidden(n->kernel);
 	out.trouble = symbolizer_client__trouble(n->client);
 	out.n_restarts = symbolizer_client__restarts(n->client) - restarts;
 	for (uint32_t i = 0; i < w->n_frames; i++)

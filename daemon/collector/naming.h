@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/collector/kernel_namer.h"
 #include "daemon/collector/names.h"
 #include "daemon/collector/sideband.h"
 #include "daemon/collector/symbolizer_client.h"
@@ -26,12 +27,6 @@
  * is asked for in the next window.
  */
 #define NAMING_BUDGET_NS (10 * 1000000000ULL)
-
-/* A range of kernel code with a name of its own in the profile: the kernel, a module, "bpf". */
-struct naming_kernel_range {
-	uint64_t start, end;
-	char name[64]; /* "[kernel.kallsyms]", "[MODULE]" */
-};
 
 struct naming;
 
@@ -51,7 +46,7 @@ struct named_window {
 	const struct names *names;
 	const uint32_t *chains;	      /* by frame of the window */
 	const uint32_t *kernel_range; /* by frame: index in kernel_ranges, for FRAME_KERNEL */
-	const struct naming_kernel_range *kernel_ranges; /* in the order of their first use */
+	const struct kernel_range *kernel_ranges; /* in the order of their first use */
 	size_t n_kernel_ranges;
 	uint64_t n_frames_by_source[NAME_SOURCE_MAX]; /* distinct frames */
 	uint64_t n_asked;	   /* addresses that the symbolizer was asked for */

@@ -292,12 +292,12 @@ static int write_user_mappings(struct profile_writer *pw, const struct profile_p
 	return r;
 }
 
-static bool is_kernel(const struct naming_kernel_range *range)
+static bool is_kernel(const struct kernel_range *range)
 {
 	return !strncmp(range->name, "[kernel", 7);
 }
 
-static uint64_t write_range(struct profile_writer *pw, const struct naming_kernel_range *range)
+static uint64_t write_range(struct profile_writer *pw, const struct kernel_range *range)
 {
 	return pprof_writer__mapping(pw->pprof, &(struct pprof_mapping){.start = range->start,
 									.limit = range->end,

@@ -287,7 +287,7 @@ static void slow_users_wait(void **state)
 	(void)unlink(SLOW_SYMBOLIZER);
 	assert_int_equal(symlink(exe, SLOW_SYMBOLIZER), 0);
 	naming__free(s->naming);
-	assert_int_equal(naming__new(&s->naming, SLOW_SYMBOLIZER, NULL, NULL), 0);
+	assert_int_equal(naming__new(&s->naming, SLOW_SYMBOLIZER, NULL, NULL, NULL), 0);
 	for (size_t i = 0; i < 3; i++) {
 		struct object *o = mapset__find(s->self.process->maps, pcs[i])->object;
 
@@ -459,7 +459,7 @@ static void kernel_addresses_have_a_range(void **state)
 	assert_true(named.n_kernel_ranges > 0);
 	for (size_t i = 0; i < s->self.w->n_frames; i++) {
 		const struct window_frame *f = &s->self.w->frames[i];
-		const struct naming_kernel_range *r;
+		const struct kernel_range *r;
 
 		assert_true(named.kernel_range[i] < named.n_kernel_ranges);
 		r = &named.kernel_ranges[named.kernel_range[i]];
