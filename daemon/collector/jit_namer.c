@@ -12,6 +12,7 @@
 
 /* A frame to be named, and what is asked about it. */
 struct wanted {
+	uint64_t heat; /* samples of the process */
 	uint32_t process, frame;
 	struct msg_jit_addr at;
 };
@@ -58,6 +59,8 @@ static int by_process(const void *pa, const void *pb)
 {
 	const struct wanted *a = pa, *b = pb;
 
+	if (a->heat != b->heat)
+		return a->heat > b->heat ? -1 : 1;
 	if (a->process != b->process)
 		return a->process < b->process ? -1 : 1;
 	if (a->at.addr != b->at.addr)
@@ -123,6 +126,7 @@ int jit_namer__window(struct jit_namer *jn, struct symbolizer_client *client, st
 	size_t n = 0, cap = 0, last;
 	int r = 0;
 
+	deadline_ns = MIN(deadline_ns, clock_ns(CLOCK_MONOTONIC) + JIT_NAMER_BUDGET_NS);
 	for (uint32_t i = 0; i < w->n_frames; i++) {
 		const struct window_frame *f = &w->frames[i];
 
@@ -131,7 +135,8 @@ int jit_namer__window(struct jit_namer *jn, struct symbolizer_client *client, st
 		r = array_reserve(&wanted, &cap, n + 1, sizeof(*wanted));
 		if (r < 0)
 			return r;
-		wanted[n++] = (struct wanted){f->process, i, {f->addr, f->time_ns}};
+		wanted[n++] = (struct wanted){
+		    w->processes[f->process].n_samples, f->process, i, {f->addr, f->time_ns}};
 	}
 	if (n)
 		qsort(wanted, n, sizeof(*wanted), by_process);

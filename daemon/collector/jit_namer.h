@@ -2,7 +2,8 @@
 /*
  * Names the frames of a window that lie in code which a runtime has made, process by process, from
  * the files in which the runtime tells of it (jit_files.h). Those files grow and take back what
- * they said, so each window asks about all of its frames anew. Used by the finisher's thread.
+ * they said, so each window asks about all of its frames anew, the busiest processes first. Used by
+ * the finisher's thread.
  */
 #ifndef COLLECTOR_JIT_NAMER_H
 #define COLLECTOR_JIT_NAMER_H
@@ -15,6 +16,10 @@
 
 /* Files remembered as bad; the oldest is tried again when there are more. */
 #define JIT_NAMER_BAD_MAX 64
+
+/* A question takes 10 ms, and 100 with the largest map there may be: many of those are made to
+ * keep us busy. */
+#define JIT_NAMER_BUDGET_NS (2 * NSEC_PER_SEC)
 
 /* Zero = nothing is known yet. */
 struct jit_namer {

@@ -51,12 +51,12 @@ enum frame_kind {
 #define WINDOW_JIT_NS (NSEC_PER_SEC / 10)
 
 struct window_frame {
-	enum frame_kind kind;
+	enum frame_kind kind : 8;
+	bool is_timed : 1;	 /* counted apart, as said above */
 	uint32_t process;	 /* of code that object__may_be_jit(), or WINDOW_NO_PROCESS */
 	uint64_t addr;		 /* the instruction; of a caller, its call */
 	struct mapping *mapping; /* FRAME_USER: a reference; else NULL */
 	uint64_t time_ns;	 /* of the first sample, where there is a process */
-	bool is_timed;		 /* counted apart, as said above */
 };
 
 /* One frame below (called by) its parent. Parents have lower numbers than children. */

@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -277,12 +279,27 @@ static void dwz_files(void **state)
 
 /* ---- perf maps: in /tmp itself, since that is where they are looked for ---------------------- */
 
-static uint64_t my_start(void)
+static uint64_t start_of(pid_t pid)
 {
 	struct procstat st;
 
-	assert_int_equal(procstat_read((uint32_t)getpid(), &st), 0);
+	assert_int_equal(procstat_read((uint32_t)pid, &st), 0);
 	return st.start_ns + 1;
+}
+
+static uint64_t my_start(void)
+{
+	return start_of(getpid());
+}
+
+/* A child that does not outlive a test that fails. */
+static pid_t forked(void)
+{
+	pid_t child = fork();
+
+	if (child == 0)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return child;
 }
 
 static int open_map(uint32_t tgid, int *fd)
@@ -359,6 +376,75 @@ static void perf_maps_of_others(void **state)
 	unlink(path);
 }
 
+/* Somebody puts a link to what only root may read in the map's place, and takes it away again. */
+static void a_perf_map_that_is_swapped(void **state)
+{
+	uint32_t me = (uint32_t)getpid();
+	char path[64], text[64];
+	int fd, n_opened = 0;
+	pid_t child;
+
+	perf_map_path(path, sizeof(path), me);
+	put("secret", "1000 10 secret\n");
+	put("map", "1000 10 name\n");
+	child = forked();
+	for (; child == 0;) {
+		if (link("map", path) < 0 || unlink(path) < 0 || symlink("/etc/passwd", path) < 0 ||
+		    unlink(path) < 0 || rename("map", path) < 0 || rename(path, "map") < 0)
+			_exit(1);
+	}
+	for (int i = 0; i < 10000; i++) {
+		if (open_map(me, &fd) != OPENER_OK)
+			continue;
+		n_opened++;
+		assert_int_equal(pread_full(fd, text, sizeof(text), 0), 13);
+		assert_memory_equal(text, "1000 10 name\n", 13);
+		close(fd);
+	}
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	unlink(path);
+	print_message("opened %d times of 10,000\n", n_opened);
+}
+
+/* A root of its own, in which /tmp is a link: it leads to what lies in that root, not in ours. */
+static void a_perf_map_behind_a_link_in_another_root(void **state)
+{
+	struct opener_runtime runtime = {0};
+	char path[64], ready;
+	int pipefd[2], fd;
+	pid_t child;
+
+	if (geteuid() != 0) {
+		print_message("chroot() needs root\n");
+		skip();
+	}
+	assert_int_equal(pipe(pipefd), 0);
+	assert_int_equal(mkdir("etc", 0755), 0);
+	assert_int_equal(symlink("/etc", "tmp"), 0);
+	child = forked();
+	if (child == 0) {
+		if (chroot(".") < 0 || write(pipefd[1], "x", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(read(pipefd[0], &ready, 1), 1);
+	snprintf(path, sizeof(path), "etc/perf-%d.map", (int)child);
+	put(path, "1000 10 inside\n");
+	assert_int_equal(opener_open_perf_map((uint32_t)child, start_of(child), &runtime, &fd),
+			 OPENER_OK);
+	holds(fd, "1000 10 inside\n");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/etc/passwd", path), 0);
+	assert_int_equal(opener_open_perf_map((uint32_t)child, start_of(child), &runtime, &fd),
+			 OPENER_REFUSED);
+	kill(child, SIGKILL);
+	assert_int_equal(waitpid(child, NULL, 0), child);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
 /* What a process that has ended left, if nobody but root can have put it there. */
 static void the_perf_map_of_a_process_that_is_gone(void **state)
 {
@@ -409,6 +495,8 @@ int main(void)
 	    in_scratch_dir(a_perf_map),
 	    in_scratch_dir(perf_maps_that_are_none),
 	    in_scratch_dir(perf_maps_of_others),
+	    in_scratch_dir(a_perf_map_that_is_swapped),
+	    in_scratch_dir(a_perf_map_behind_a_link_in_another_root),
 	    in_scratch_dir(the_perf_map_of_a_process_that_is_gone),
 	};
 
