@@ -26,8 +26,6 @@ struct names_file_head {
 
 _Static_assert(sizeof(struct names_file_head) % 8 == 0, "the offsets are aligned");
 
-DEFINE_CLEANUP(struct names *, names__free);
-
 bool names_sources_equal(const struct names_sources *a, const struct names_sources *b)
 {
 	return file_identity_equal(&a->file, &b->file) &&

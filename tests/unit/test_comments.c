@@ -101,7 +101,9 @@ static void lines_of_a_window(void **state)
 							    [NAME_KALLSYMS] = 1,
 							    [NAME_JIT] = 5,
 							    [NAME_FDE] = 3,
-							    [NAME_NONE] = 1}};
+							    [NAME_NONE] = 1},
+				     .n_asked = 7,
+				     .n_kept = 11};
 	const uint64_t ends[STACK_END_MAX] = {
 	    [STACK_END_ROOT] = 150, [STACK_END_DEPTH] = 40, [STACK_END_NO_INFO] = 10};
 	struct comments c;
@@ -122,6 +124,7 @@ static void lines_of_a_window(void **state)
 	    &c,
 	    "names: go=0 dwarf=3 symtab=2 kallsyms=1 jit=5 fde=3 none=1 (distinct frames, 73.33% "
 	    "with a name)"));
+	assert_true(has(&c, "symbolizer: asked=7 kept=11 (addresses of files, new to this run)"));
 	assert_false(has(&c, "kernel names"));
 	assert_false(has(&c, "overflow"));
 	assert_false(has(&c, "files:"));
