@@ -45,7 +45,9 @@ def check_split(profile):
     for s in profile.samples:
         if s.names()[0] == "thirty":
             assert s.locations[0].mapping.filename == "[jit]"
-            assert s.names()[1:3] == ["call_made", "run_map"]
+    # Where the frame is not made yet, or no more, the frame pointer leads past the caller.
+    called = profile.count(lambda s: s.names()[0] == "thirty" and s.names()[1:3] == ["call_made", "run_map"])
+    assert called > 0.9 * profile.flat("thirty")
     assert "jit=" in profile.comment("names:")
 
 
@@ -108,16 +110,17 @@ def test_in_a_container_the_map_is_the_container_s(cprofd, programs, tmp_path):
             perf_map(number).unlink(missing_ok=True)
 
 
+# All of these end after some time of CPU, since on a busy machine their start would else be most of it.
+
 JS = """
 function fib(n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
-for (const end = Date.now() + 3000; Date.now() < end;) fib(20);
+for (const start = process.cpuUsage(); process.cpuUsage(start).user < 3e6;) fib(20);
 """
 
 PYTHON = """
 import time
 def fib(n): return n if n < 2 else fib(n - 1) + fib(n - 2)
-end = time.time() + 3
-while time.time() < end: fib(15)
+while time.process_time() < 3: fib(15)
 """
 
 
@@ -125,7 +128,7 @@ JAVA = """
 public class Fib {
     static int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
     public static void main(String[] args) {
-        for (long end = System.nanoTime() + 3_000_000_000L; System.nanoTime() < end;) fib(20);
+        for (int i = 0; i < 200; i++) fib(32);
     }
 }
 """
