@@ -45,7 +45,7 @@
 
 /* One line program, and all of a request: those of ceph with everything are 37 MiB. */
 #define LIMIT_LINE_PROGRAM_BYTES_MAX (32ull << 20)
-#define LIMIT_LINE_BYTES_MAX (1ull << 30)
+#define LIMIT_LINE_BYTES_MAX (256ull << 20)
 
 /* (range, address) pairs looked at: real ones are about nesting depth x addresses. */
 #define LIMIT_MATCHES_BASE (4ull << 20)
