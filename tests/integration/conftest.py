@@ -26,6 +26,13 @@ def pytest_configure(config):
 
 
 @pytest.fixture(scope="session")
+def mount_namespaces():
+    """For tests that mount in a namespace of their own."""
+    if subprocess.run(["unshare", "--mount", "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no mount namespace to be had: not allowed, or our root is no mount point (a chroot)")
+
+
+@pytest.fixture(scope="session")
 def build_dir():
     return Path(os.environ["CPROFD_BUILD"]).resolve()
 

@@ -79,7 +79,7 @@ def test_a_jitdump_names_by_time_and_line(recorded, programs):
             assert line.line == {"early": 7, "late": 70}[line.function.name]
 
 
-def test_in_a_container_the_map_is_the_container_s(cprofd, programs, tmp_path):
+def test_in_a_container_the_map_is_the_container_s(mount_namespaces, cprofd, programs, tmp_path):
     """A process in namespaces of its own, with its own /tmp and number, and a trap in ours."""
     out = tmp_path / "out.pb.gz"
     inner = tmp_path / "tmp"

@@ -44,7 +44,7 @@ def kernel_is_nameless(profile, why):
     assert profile.cum("main") > 0.9 * profile.total
 
 
-def test_kptr_restrict_2_is_said(cprofd, start, tmp_path):
+def test_kptr_restrict_2_is_said(mount_namespaces, cprofd, start, tmp_path):
     """As the kernel shows itself then: no addresses at all, to anybody."""
     target = start("syscalls", 60)
     out = tmp_path / "out.pb.gz"

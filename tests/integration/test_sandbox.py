@@ -87,7 +87,7 @@ def test_all_escapes_were_tried(attempts, scratch):
     assert (scratch / "victim").read_text() == "#!/bin/true\n"
 
 
-def test_the_attempts_are_good_for_something(escape_worker, scratch):
+def test_the_attempts_are_good_for_something(mount_namespaces, escape_worker, scratch):
     """Without a sandbox almost all of them work, or root could not do it either."""
     # Away from the host's mounts and message queues, which they change.
     run = subprocess.run(["unshare", "--mount", "--ipc", escape_worker, "free"], cwd=scratch, text=True,
